@@ -1,0 +1,135 @@
+package latchkey
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey/flow"
+)
+
+// The steps that follow every provider which supports a second factor (manager.md §11).
+const (
+	stepSelectModule = "select_mfa_module"
+	stepMFA          = "mfa"
+
+	fieldModule = "multi_factor_auth_module"
+)
+
+// stepLogin takes one step: it is handed a login and returns the next, and touches nothing else.
+func (m *Manager) stepLogin(ctx context.Context, l Login, in flow.Input) (Login, flow.Result, error) {
+	p, ok := m.Provider(l.Provider)
+	if !ok {
+		return l, nil, flow.ErrUnknownHandler
+	}
+	next := l
+	state, result, err := flow.Advance(ctx, l.State, in,
+		func(ctx context.Context, s flow.State, in flow.Input) (flow.State, flow.Result, error) {
+			var result flow.Result
+			var err error
+			switch s.Step {
+			case stepSelectModule:
+				next.Factor, result, err = m.selectModule(ctx, s, l.Factor, in)
+			case stepMFA:
+				next.Factor, result, err = m.askModule(ctx, s, l.Factor, in)
+			default:
+				s, result, err = p.Step(ctx, s, in)
+				if done, ok := result.(flow.Done); ok && err == nil {
+					next, result, err = m.accepted(ctx, next, p, done.Data)
+				}
+			}
+			return s, result, err
+		})
+	if err != nil {
+		return l, nil, err
+	}
+	next.State = state
+	return next, result, nil
+}
+
+// accepted goes on after the provider knows the person: to the second factor if there is one to ask for.
+func (m *Manager) accepted(ctx context.Context, l Login, p Provider, data map[string]any) (Login, flow.Result, error) {
+	c, err := p.Credentials(ctx, data)
+	if err != nil {
+		return l, nil, err
+	}
+	l.Credentials = &c
+	done := flow.Done{Data: data}
+	if l.Context.CredentialOnly || !p.SupportsMFA() || c.IsNew() {
+		return l, done, nil
+	}
+	enabled, err := m.EnabledModules(ctx, c.UserID)
+	if err != nil || len(enabled) == 0 {
+		return l, done, err
+	}
+	l.Factor = SecondFactor{UserID: c.UserID}
+	for _, mod := range enabled {
+		l.Factor.Offered = append(l.Factor.Offered, mod.ID())
+	}
+	var result flow.Result
+	l.Factor, result, err = m.selectModule(ctx, l.State, l.Factor, nil)
+	return l, result, err
+}
+
+// selectModule lets the person choose among several modules.
+func (m *Manager) selectModule(ctx context.Context, s flow.State, f SecondFactor, in flow.Input) (SecondFactor, flow.Result, error) {
+	errs := flow.NoErrors()
+	if in != nil {
+		if id := in.Text(fieldModule); slices.Contains(f.Offered, id) {
+			f.Chosen = id
+			return m.askModule(ctx, s, f, nil)
+		}
+		errs = flow.BaseError("invalid_auth_module")
+	}
+	if len(f.Offered) == 1 {
+		f.Chosen = f.Offered[0]
+		return m.askModule(ctx, s, f, nil)
+	}
+	field := flow.Field{Name: fieldModule, Kind: flow.Select}
+	for _, id := range f.Offered {
+		if mod, ok := m.Module(id); ok {
+			field.Options = append(field.Options, flow.Choice(id, mod.Name()))
+		}
+	}
+	return f, flow.Form{StepID: stepSelectModule, Schema: flow.Schema{field}, Errors: errs}, nil
+}
+
+// askModule asks for the answer of the chosen module and checks it.
+func (m *Manager) askModule(ctx context.Context, s flow.State, f SecondFactor, in flow.Input) (SecondFactor, flow.Result, error) {
+	mod, ok := m.Module(f.Chosen)
+	if !ok {
+		if len(f.Offered) == 1 {
+			return f, flow.Abort{Reason: "unknown_error"}, nil
+		}
+		return m.selectModule(ctx, s, f, flow.Input{})
+	}
+	errs := flow.NoErrors()
+	if in == nil {
+		challenge, err := mod.Challenge(ctx, f.UserID)
+		if err != nil {
+			m.log.Error("a second factor cannot be asked for", "module", mod.ID(), "user_id", f.UserID, "error", err)
+			return f, flow.Abort{Reason: "unknown_error"}, nil
+		}
+		f.Challenge = challenge
+	} else {
+		if time.Now().After(s.Created.Add(MFASessionExpiration)) {
+			return f, flow.Abort{Reason: "login_expired"}, nil
+		}
+		right, err := mod.Verify(ctx, f.UserID, f.Challenge, in)
+		if err != nil {
+			return f, nil, err
+		}
+		if right {
+			return f, flow.Done{}, nil
+		}
+		f.Failures++
+		if most := mod.MaxRetries(); most > 0 && f.Failures >= most {
+			return f, flow.Abort{Reason: "too_many_retry"}, nil
+		}
+		errs = flow.BaseError("invalid_code")
+	}
+	return f, flow.Form{
+		StepID: stepMFA, Schema: mod.Schema(), Errors: errs,
+		Placeholders: map[string]string{"mfa_module_name": mod.Name(), "mfa_module_id": mod.ID()},
+	}, nil
+}

@@ -1,0 +1,203 @@
+package latchkey
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey/permission"
+)
+
+// Version is the version of this program, which new refresh tokens carry.
+const Version = "0.1.0"
+
+// Options are what a [Manager] can be given beside its store. The zero value is a manager without providers.
+type Options struct {
+	// Providers in the order in which people may choose among them. No two may have the same key.
+	Providers []Provider
+	// Modules are the second factors, in the order in which people may choose. No two may have the same id.
+	Modules []MFAModule
+	// Pending keeps unfinished flows and unused authorization codes; nil keeps them in memory.
+	Pending PendingStore
+	// Lookup knows which device an entity belongs to and which area a device is in; nil if there are no such things.
+	Lookup permission.Lookup
+	// Logger gets what nobody is told; nil for slog.Default.
+	Logger *slog.Logger
+	// CacheEntries bounds how many users, and how many refresh tokens, are kept in memory; 100 000 if zero. A token and
+	// its user take about one KiB.
+	CacheEntries int
+}
+
+// Manager is the authentication layer: everything that can be done with users, tokens and logins. Its methods may be
+// called from many goroutines.
+type Manager struct {
+	store     Store
+	pending   pending
+	providers []Provider
+	modules   []MFAModule
+	lookup    permission.Lookup
+	log       *slog.Logger
+
+	tokens *cache[RefreshToken]
+	users  *cache[User]
+
+	watchers watchers
+	life     context.Context // ends with Close
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+	unwatch  func()
+}
+
+// New returns a manager over the store. Two providers of one key, or two modules of one id, are refused with an error
+// of kind [ErrValue] (manager.md §1). The manager removes refresh tokens that have ended; Close stops that. The store
+// stays the caller's to close.
+func New(store Store, o Options) (*Manager, error) {
+	if err := checkDuplicates(o); err != nil {
+		return nil, err
+	}
+	entries := o.CacheEntries
+	if entries == 0 {
+		entries = 100_000
+	}
+	m := &Manager{
+		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
+		lookup: o.Lookup, log: o.Logger,
+		tokens: newCache[RefreshToken](entries), users: newCache[User](entries),
+	}
+	if o.Pending == nil {
+		m.pending = pending{NewMemoryPending()}
+	}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	m.life, m.cancel = context.WithCancel(context.Background())
+	m.unwatch = store.Watch(m.changed)
+	m.done.Go(func() { m.removeExpired(m.life) })
+	return m, nil
+}
+
+// Close stops what the manager does by itself. It does not close the store.
+func (m *Manager) Close() {
+	m.cancel()
+	m.unwatch()
+	m.done.Wait()
+}
+
+// The texts name the second of two equal entries, as the check of Home Assistant's configuration does.
+func checkDuplicates(o Options) error {
+	const advice = "Duplicate %s %s found. Please add unique IDs if you want to have the same %s twice"
+	keys := map[ProviderKey]bool{}
+	for _, p := range o.Providers {
+		if keys[p.Key()] {
+			return refuse(ErrValue, advice, "auth provider", p.Key().Type, "auth provider")
+		}
+		keys[p.Key()] = true
+	}
+	ids := map[string]bool{}
+	for _, mod := range o.Modules {
+		if ids[mod.ID()] {
+			return refuse(ErrValue, advice, "mfa module", mod.ID(), "mfa module")
+		}
+		ids[mod.ID()] = true
+	}
+	return nil
+}
+
+// Providers returns the configured providers in order.
+func (m *Manager) Providers() []Provider { return slices.Clone(m.providers) }
+
+// Provider returns the provider with exactly this key.
+func (m *Manager) Provider(key ProviderKey) (Provider, bool) {
+	for _, p := range m.providers {
+		if p.Key() == key {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// ProvidersOfType returns all providers of a type in order; none is no error.
+func (m *Manager) ProvidersOfType(providerType string) []Provider {
+	var found []Provider
+	for _, p := range m.providers {
+		if p.Key().Type == providerType {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// Modules returns the configured second factors in order.
+func (m *Manager) Modules() []MFAModule { return slices.Clone(m.modules) }
+
+// Module returns the second factor with this id.
+func (m *Manager) Module(id string) (MFAModule, bool) {
+	for _, mod := range m.modules {
+		if mod.ID() == id {
+			return mod, true
+		}
+	}
+	return nil, false
+}
+
+// Onboarded reports whether the first account was made: the step is marked as done, or there are people. An empty or
+// unreadable list of users alone never says no (onboarding.md §5).
+func (m *Manager) Onboarded(ctx context.Context) (bool, error) {
+	done, err := m.store.OnboardingDone(ctx)
+	if err != nil {
+		return false, err
+	}
+	if slices.Contains(done, OnboardingUser) {
+		return true, nil
+	}
+	return m.store.HasPeople(ctx)
+}
+
+// removeExpired removes the refresh tokens that have ended, when the next one ends and at least once an hour: another
+// node may have shortened a life (manager.md §9).
+func (m *Manager) removeExpired(ctx context.Context) {
+	for {
+		wait := time.Hour
+		next, err := m.removeExpiredNow(ctx)
+		if err != nil && ctx.Err() == nil {
+			m.log.Error("removing expired refresh tokens failed; trying again in a minute", "error", err)
+			wait = time.Minute
+		} else if !next.IsZero() {
+			wait = min(wait, max(time.Until(next), 0))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// removeExpiredNow removes what has ended and returns when the next token ends.
+func (m *Manager) removeExpiredNow(ctx context.Context) (time.Time, error) {
+	const batch = 100
+	for {
+		ended := 0
+		err := m.store.Update(ctx, func(tx Tx) error {
+			tokens, err := tx.ExpiredRefreshTokens(ctx, time.Now(), batch)
+			if err != nil {
+				return err
+			}
+			for _, t := range tokens {
+				if err := tx.DeleteRefreshToken(ctx, t.ID); err != nil {
+					return err
+				}
+			}
+			ended = len(tokens)
+			return nil
+		})
+		if err != nil {
+			return time.Time{}, err
+		}
+		if ended < batch {
+			return m.store.NextExpiry(ctx)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package latchkey
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps the domain. It is the only thing that changes anything: a change is a function over a [Tx], which is one
+// transaction. Rules of the domain (who becomes owner, which names are taken) are written once, over transactions,
+// and hold in every store; package store/storetest is the suite that a store has to pass.
+type Store interface {
+	Reader
+	// Update runs fn as one transaction, isolated from all others as if they ran one after another. When it returns nil
+	// the change survives the end of the process and of the machine; when fn or the store fails nothing has changed. fn
+	// may be called several times and must have no other effect. Its error is returned as it is.
+	Update(ctx context.Context, fn func(Tx) error) error
+	// Watch calls fn with every change after it was made, in order: with the changes of this Store before its Update
+	// returns, with those of other processes within a second. fn must not block and must not use the store.
+	Watch(fn func([]Change)) (stop func())
+	// Close releases the store. Nothing may be called afterwards.
+	Close() error
+}
+
+// Reader reads what a store holds. What is asked for by its key and does not exist is [ErrNotFound].
+type Reader interface {
+	UserReader
+	GroupReader
+	RefreshTokenReader
+	PasswordReader
+	ModuleDataReader
+	OnboardingReader
+}
+
+// UserReader reads users and their credentials.
+type UserReader interface {
+	User(ctx context.Context, id string) (User, error)
+	// Users returns up to limit users in the order of their creation, beginning behind the user with the id after, or
+	// with the first if after is empty.
+	Users(ctx context.Context, after string, limit int) ([]User, error)
+	// Owner returns the first user with the owner flag.
+	Owner(ctx context.Context) (User, error)
+	// HasPeople reports whether any user is not system-generated.
+	HasPeople(ctx context.Context) (bool, error)
+	// UserByCredentials returns the user that holds the credentials with this id.
+	UserByCredentials(ctx context.Context, credentialsID string) (User, error)
+	// CredentialsBySubject returns the credentials of a provider whose [Credentials.Subject] equals subject when both
+	// are normalised with [NormalizeUsername], oldest first; none is no error.
+	CredentialsBySubject(ctx context.Context, provider ProviderKey, subject string) ([]Credentials, error)
+}
+
+// GroupReader reads groups, the three built-in ones included.
+type GroupReader interface {
+	Group(ctx context.Context, id string) (Group, error)
+	Groups(ctx context.Context) ([]Group, error)
+}
+
+// RefreshTokenReader reads refresh tokens.
+type RefreshTokenReader interface {
+	RefreshToken(ctx context.Context, id string) (RefreshToken, error)
+	RefreshTokenBySecret(ctx context.Context, secret Secret) (RefreshToken, error)
+	// RefreshTokens returns the tokens of a user in the order of their creation; none is no error.
+	RefreshTokens(ctx context.Context, userID string) ([]RefreshToken, error)
+	// LongLivedToken returns the user's long-lived token of this client name.
+	LongLivedToken(ctx context.Context, userID, clientName string) (RefreshToken, error)
+	// ExpiredRefreshTokens returns up to limit tokens that have ended at the given time, the longest ended first.
+	ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]RefreshToken, error)
+	// NextExpiry returns the earliest time at which a token ends, or the zero time when none does.
+	NextExpiry(ctx context.Context) (time.Time, error)
+}
+
+// PasswordReader reads the built-in password store.
+type PasswordReader interface {
+	// Passwords returns the records whose username equals the given one when both are normalised with
+	// [NormalizeUsername], oldest first; none is no error.
+	Passwords(ctx context.Context, username string) ([]Password, error)
+}
+
+// ModuleDataReader reads what second-factor modules keep for their users.
+type ModuleDataReader interface {
+	// ModuleData returns what the module keeps for the user, as the module wrote it. Stores of ours seal it.
+	ModuleData(ctx context.Context, moduleID, userID string) ([]byte, error)
+}
+
+// OnboardingReader reads which steps of the first set-up are done.
+type OnboardingReader interface {
+	// OnboardingDone returns the steps that are done, in the order of their completion.
+	OnboardingDone(ctx context.Context) ([]string, error)
+}
+
+// Tx is a transaction: it reads what it has written. Inserting what exists is [ErrExists], changing or deleting what
+// does not is [ErrNotFound]. Each method notes the [Change]s that it makes.
+type Tx interface {
+	Reader
+
+	// InsertUser adds a user together with its credentials.
+	InsertUser(ctx context.Context, u User) error
+	// UpdateUser changes everything but the credentials.
+	UpdateUser(ctx context.Context, u User) error
+	// DeleteUser deletes a user with its credentials, refresh tokens and module data.
+	DeleteUser(ctx context.Context, id string) error
+
+	// InsertGroup, UpdateGroup and DeleteGroup change the groups that are not built in; the built-in ones are ErrExists
+	// or ErrNotFound to them. Deleting a group ends the memberships in it.
+	InsertGroup(ctx context.Context, g Group) error
+	UpdateGroup(ctx context.Context, g Group) error
+	DeleteGroup(ctx context.Context, id string) error
+
+	// InsertCredentials links credentials to the user that they name.
+	InsertCredentials(ctx context.Context, c Credentials) error
+	// UpdateCredentials changes the data.
+	UpdateCredentials(ctx context.Context, c Credentials) error
+	// DeleteCredentials deletes credentials and the refresh tokens that they led to (security.md W8).
+	DeleteCredentials(ctx context.Context, id string) error
+
+	// InsertRefreshToken adds a token. It is ErrExists, too, for a second long-lived token of the same user and name.
+	InsertRefreshToken(ctx context.Context, t RefreshToken) error
+	// UpdateRefreshToken changes everything but the secrets, the user and the type.
+	UpdateRefreshToken(ctx context.Context, t RefreshToken) error
+	DeleteRefreshToken(ctx context.Context, id string) error
+
+	// InsertPassword adds a record. It is ErrExists for a username that another record has already, both normalised.
+	InsertPassword(ctx context.Context, p Password) error
+	// UpdatePassword replaces the record of exactly this username.
+	UpdatePassword(ctx context.Context, username string, p Password) error
+	// DeletePassword deletes the record of exactly this username.
+	DeletePassword(ctx context.Context, username string) error
+
+	// PutModuleData writes what a module keeps for a user who exists, replacing what it kept before.
+	PutModuleData(ctx context.Context, moduleID, userID string, data []byte) error
+	// DeleteModuleData deletes what a module keeps for a user.
+	DeleteModuleData(ctx context.Context, moduleID, userID string) error
+
+	// CompleteOnboarding marks a step as done. It is ErrExists for a step that is done already.
+	CompleteOnboarding(ctx context.Context, step string) error
+
+	// Announce adds a change that says more than which record was written: one of the events.
+	Announce(c Change)
+}
+
+// ChangeKind says what a [Change] is about.
+type ChangeKind string
+
+// The kinds of changes. The first group tells what is outdated; events tell what a person did, and are announced.
+const (
+	// UserChanged: the user, its groups or its credentials changed, or the user is gone.
+	UserChanged ChangeKind = "user"
+	// GroupChanged: the group changed or is gone.
+	GroupChanged ChangeKind = "group"
+	// TokenChanged: the refresh token was used, or its expiry set.
+	TokenChanged ChangeKind = "token"
+	// TokenRemoved: the refresh token is gone.
+	TokenRemoved ChangeKind = "token_removed"
+	// ChangesLost: anything may have changed, because changes by others could not be followed.
+	ChangesLost ChangeKind = "lost"
+
+	// EventUserAdded, EventUserUpdated and EventUserRemoved are the events of websocket.md G-5.
+	EventUserAdded   ChangeKind = "user_added"
+	EventUserUpdated ChangeKind = "user_updated"
+	EventUserRemoved ChangeKind = "user_removed"
+)
+
+// Change says that something in a store changed. ID is the id of the user, group or token.
+type Change struct {
+	Kind ChangeKind
+	ID   string
+}

@@ -1,0 +1,135 @@
+package latchkey
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Event is something that happened to a user: user_added, user_updated or user_removed (websocket.md G-5).
+type Event struct {
+	Kind   ChangeKind
+	UserID string
+}
+
+// watchers are the callbacks that wait for something to happen.
+type watchers struct {
+	mu     sync.Mutex
+	next   int
+	revoke map[string]map[int]func() // by refresh token id
+	events map[int]func(Event)
+}
+
+// OnRevoke calls fn once when the refresh token with this id is removed in whatever way, on whichever node: revoked,
+// expired, or gone with its user or its credentials. The id need not exist. fn must not block; stop takes it back and
+// does no harm afterwards.
+func (m *Manager) OnRevoke(tokenID string, fn func()) (stop func()) {
+	w := &m.watchers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.revoke == nil {
+		w.revoke = map[string]map[int]func(){}
+	}
+	if w.revoke[tokenID] == nil {
+		w.revoke[tokenID] = map[int]func(){}
+	}
+	w.next++
+	id := w.next
+	w.revoke[tokenID][id] = fn
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.revoke[tokenID], id)
+		if len(w.revoke[tokenID]) == 0 {
+			delete(w.revoke, tokenID)
+		}
+	}
+}
+
+// OnEvent calls fn with every event, on whichever node it happened. fn must not block.
+func (m *Manager) OnEvent(fn func(Event)) (stop func()) {
+	w := &m.watchers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.events == nil {
+		w.events = map[int]func(Event){}
+	}
+	w.next++
+	id := w.next
+	w.events[id] = fn
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.events, id)
+	}
+}
+
+// takeRevoked returns the callbacks of a token and forgets them.
+func (w *watchers) takeRevoked(tokenID string) []func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fns := slices.Collect(maps.Values(w.revoke[tokenID]))
+	delete(w.revoke, tokenID)
+	return fns
+}
+
+// waiting returns the ids of all tokens that somebody waits for.
+func (w *watchers) waiting() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.revoke))
+}
+
+func (w *watchers) fire(e Event) {
+	w.mu.Lock()
+	fns := slices.Collect(maps.Values(w.events))
+	w.mu.Unlock()
+	for _, fn := range fns {
+		fn(e)
+	}
+}
+
+// changed drops what the changes outdate, and then tells who waits for them.
+func (m *Manager) changed(changes []Change) {
+	for _, c := range changes {
+		switch c.Kind {
+		case UserChanged:
+			m.users.drop(c.ID)
+		case TokenChanged, TokenRemoved:
+			m.tokens.drop(c.ID)
+		case ChangesLost:
+			m.users.dropAll()
+			m.tokens.dropAll()
+		}
+	}
+	for _, c := range changes {
+		switch c.Kind {
+		case TokenRemoved:
+			for _, fn := range m.watchers.takeRevoked(c.ID) {
+				fn()
+			}
+		case EventUserAdded, EventUserUpdated, EventUserRemoved:
+			m.watchers.fire(Event{Kind: c.Kind, UserID: c.ID})
+		case ChangesLost:
+			// The store must not be used from here, and may be out of reach as well.
+			m.done.Go(m.revokeMissing)
+		}
+	}
+}
+
+// revokeMissing tells everybody who waits for the end of a token that is gone. It is what is left to do when the
+// changes of others could not be followed for a while.
+func (m *Manager) revokeMissing() {
+	for _, id := range m.watchers.waiting() {
+		_, err := m.store.RefreshToken(m.life, id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			for _, fn := range m.watchers.takeRevoked(id) {
+				fn()
+			}
+		case err != nil && m.life.Err() == nil:
+			m.log.Error("looking for revoked refresh tokens failed", "error", err)
+		}
+	}
+}
