@@ -1,0 +1,160 @@
+package homeassistant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// ErrInvalidUser is the kind of every refusal that concerns a username (providers.md §3.2).
+var ErrInvalidUser = errors.New("invalid user")
+
+// UserError says what is wrong with a username. Key is the key of its translation; Username is empty for
+// user_not_found.
+type UserError struct {
+	Key      string
+	Username string
+	text     string
+}
+
+func (e *UserError) Error() string { return e.text }
+
+// Unwrap returns [ErrInvalidUser].
+func (e *UserError) Unwrap() error { return ErrInvalidUser }
+
+// Is compares by key, so that errors.Is finds [ErrUserNotFound] and its like.
+func (e *UserError) Is(target error) bool {
+	other, ok := target.(*UserError)
+	return ok && other.Key == e.Key
+}
+
+// The refusals of usernames, to match with errors.Is.
+var (
+	ErrUserNotFound  = &UserError{Key: "user_not_found", text: "User not found"}
+	ErrNotNormalized = &UserError{Key: "username_not_normalized", text: "Username is not normalized"}
+	ErrUsernameTaken = &UserError{Key: "username_already_exists", text: "Username already exists"}
+)
+
+func notNormalized(name string) error {
+	return &UserError{Key: ErrNotNormalized.Key, Username: name, text: fmt.Sprintf(
+		"Username %q is not normalized: write it in lower case, without white space before or after it", name)}
+}
+
+func taken(name string) error {
+	return &UserError{Key: ErrUsernameTaken.Key, Username: name, text: fmt.Sprintf("Username %q already exists", name)}
+}
+
+// ErrEmptyUsername refuses a username of nothing (security.md W4).
+var ErrEmptyUsername = &latchkey.Error{Kind: latchkey.ErrValue, Text: "Username must not be empty"}
+
+// ValidateLogin checks a username and a password. Whatever is wrong is [latchkey.ErrInvalidAuth], and takes the time of
+// one bcrypt check whether the user exists or not.
+func (p *Provider) ValidateLogin(ctx context.Context, username, password string) error {
+	records, err := p.store.Passwords(ctx, username)
+	if err != nil {
+		return err
+	}
+	release, err := p.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if len(records) == 0 {
+		p.spendTime(password)
+		return latchkey.ErrInvalidAuth
+	}
+	if !p.verify(records[len(records)-1].Hash, password) {
+		return latchkey.ErrInvalidAuth
+	}
+	return nil
+}
+
+// slot waits until a hash may be computed: hashing all that arrive at once would leave no processor for anything else.
+func (p *Provider) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case p.slots <- struct{}{}:
+		return func() { <-p.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Login is a username with a hashed password that is ready to be given to a user.
+type Login struct {
+	credentials latchkey.Credentials
+	password    latchkey.Password
+}
+
+// NewLogin checks a username and a password and hashes the password. The username must be in its normalised form:
+// [ErrNotNormalized], [ErrEmptyUsername]. The password must be acceptable: [CheckPassword]. Nothing is stored yet.
+func (p *Provider) NewLogin(ctx context.Context, username, password string) (Login, error) {
+	if err := checkUsername(username); err != nil {
+		return Login{}, err
+	}
+	hash, err := p.newHash(ctx, password)
+	if err != nil {
+		return Login{}, err
+	}
+	return Login{
+		credentials: latchkey.NewCredentials(p.Key(), map[string]any{"username": username}),
+		password:    latchkey.Password{Username: username, Hash: hash},
+	}, nil
+}
+
+func checkUsername(username string) error {
+	if username == "" {
+		return ErrEmptyUsername
+	}
+	if latchkey.NormalizeUsername(username) != username {
+		return notNormalized(username)
+	}
+	return nil
+}
+
+// GiveTo stores the login as one of the user's, inside a transaction. It is [ErrUsernameTaken] for a username that
+// exists. It is a [latchkey.WithUser], so that a user and its login are made together.
+func (l Login) GiveTo(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
+	err := tx.InsertPassword(ctx, l.password)
+	if errors.Is(err, latchkey.ErrExists) {
+		return taken(l.password.Username)
+	} else if err != nil {
+		return err
+	}
+	c := l.credentials
+	c.UserID = u.ID
+	return tx.InsertCredentials(ctx, c)
+}
+
+// ChangePassword gives a username a new password, or is [ErrUserNotFound]. The password must be acceptable:
+// [CheckPassword]. The caller has made sure that the person may do that.
+func (p *Provider) ChangePassword(ctx context.Context, username, password string) error {
+	if _, err := find(ctx, p.store, username); err != nil {
+		return err
+	}
+	hash, err := p.newHash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return p.store.Update(ctx, func(tx latchkey.Tx) error {
+		record, err := find(ctx, tx, username)
+		if err != nil {
+			return err
+		}
+		record.Hash = hash
+		return tx.UpdatePassword(ctx, record.Username, record)
+	})
+}
+
+func (p *Provider) newHash(ctx context.Context, password string) (string, error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	release, err := p.slot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return hashPassword(password, p.cost)
+}

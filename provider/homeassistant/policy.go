@@ -1,0 +1,60 @@
+package homeassistant
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/ccojocar/zxcvbn-go/data"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// The lengths of passwords that can be set: in characters, and in bytes against abuse (security.md 1 and 2).
+const (
+	MinPasswordLength = 8
+	MaxPasswordBytes  = 4096
+)
+
+// The refusals of passwords. All are of kind [latchkey.ErrValue].
+var (
+	ErrPasswordTooShort = &latchkey.Error{Kind: latchkey.ErrValue,
+		Text: fmt.Sprintf("Password is too short: use at least %d characters", MinPasswordLength)}
+	ErrPasswordTooLong = &latchkey.Error{Kind: latchkey.ErrValue,
+		Text: fmt.Sprintf("Password is too long: use at most %d bytes", MaxPasswordBytes)}
+	ErrPasswordCommon = &latchkey.Error{Kind: latchkey.ErrValue,
+		Text: "Password is one of the most common ones, which are tried first: choose another"}
+	ErrPasswordUnusable = &latchkey.Error{Kind: latchkey.ErrValue,
+		Text: "Password holds a NUL character or is not valid UTF-8: choose another"}
+)
+
+// CheckPassword says whether a password can be set (security.md 1 to 5). There are no rules about which characters it
+// is made of. The empty password is too short (security.md W4).
+func CheckPassword(password string) error {
+	switch {
+	case len(password) > MaxPasswordBytes:
+		return ErrPasswordTooLong
+	case !utf8.ValidString(password), strings.Contains(password, "\x00"):
+		return ErrPasswordUnusable
+	case utf8.RuneCountInString(password) < MinPasswordLength:
+		return ErrPasswordTooShort
+	case commonPasswords()[strings.ToLower(password)]:
+		return ErrPasswordCommon
+	}
+	return nil
+}
+
+// commonPasswords is the list of common passwords, read when the first password is set. The list holds over 7 000.
+var commonPasswords = sync.OnceValue(func() map[string]bool {
+	var list struct{ List []string }
+	common := map[string]bool{}
+	if file, err := data.Asset("data/Passwords.json"); err == nil {
+		_ = json.Unmarshal(file, &list)
+	}
+	for _, p := range list.List {
+		common[p] = true
+	}
+	return common
+})
