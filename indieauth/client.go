@@ -39,7 +39,7 @@ func checkClientID(clientID string) error {
 		return err
 	}
 	if hasDotSegment(p.path) {
-		return errors.New("the path has a segment that is . or ..")
+		return errors.New("the path has a . or .. segment")
 	}
 	if p.fragment != "" {
 		return errors.New("it has a fragment; remove the part after #")
