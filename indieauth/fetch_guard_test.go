@@ -132,12 +132,19 @@ func TestNothingIsResolvedForAnInvalidClient(t *testing.T) {
 }
 
 func TestNamesAreResolvedInASCII(t *testing.T) {
-	server := serve(t, answer(appLink))
-	fetcher, resolver, _ := public(t, server)
-	got, err := fetcher.RedirectURIs(t.Context(), "http://bücher.example/", outside)
-	wantURIs(t, got, err, appLinkURI...)
-	if want := []string{"xn--bcher-kva.example"}; !slices.Equal(resolver.asked, want) {
-		t.Errorf("resolved %q, want %q", resolver.asked, want)
+	for clientID, want := range map[string]string{
+		"http://bücher.example/": "xn--bcher-kva.example",
+		"http://my_hub.example/": "my_hub.example", // no host name by the rules, but in use
+	} {
+		t.Run(want, func(t *testing.T) {
+			server := serve(t, answer(appLink))
+			fetcher, resolver, _ := public(t, server)
+			got, err := fetcher.RedirectURIs(t.Context(), clientID, outside)
+			wantURIs(t, got, err, appLinkURI...)
+			if !slices.Equal(resolver.asked, []string{want}) {
+				t.Errorf("resolved %q, want %q", resolver.asked, want)
+			}
+		})
 	}
 }
 

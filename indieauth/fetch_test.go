@@ -171,6 +171,9 @@ func TestThePageIsAskedForAsSent(t *testing.T) {
 	if r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" {
 		t.Errorf("sent credentials: %v", r.Header)
 	}
+	if got := r.Header.Get("Accept-Encoding"); got != "" {
+		t.Errorf("asked for encoding %q, want the page as it is: its first bytes are counted", got)
+	}
 	if want := []string{"8.8.4.4:8123"}; !slices.Equal(dialer.dialled, want) {
 		t.Errorf("dialled %q, want %q", dialer.dialled, want)
 	}
