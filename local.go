@@ -5,6 +5,7 @@ import "net/netip"
 // IsLocal reports whether an address belongs to the home network: loopback, private or link-local in the sense of
 // models.md §8 rule 6. A zone is ignored.
 func IsLocal(a netip.Addr) bool {
+	a = a.WithZone("")
 	if a.Is4In6() {
 		v4 := a.Unmap()
 		return v4.IsLoopback() || v4.IsPrivate() // a mapped link-local address is not local

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
 )
 
 // ErrInvalidClientID is wrapped by every error of CheckClientID. Its text is
@@ -50,7 +52,7 @@ func checkClientID(clientID string) error {
 	if err := checkPort(p.authority); err != nil {
 		return err
 	}
-	if addr, ok := bareAddress(p.authority); ok && !isLocal(addr) {
+	if addr, ok := bareAddress(p.authority); ok && !latchkey.IsLocal(addr) {
 		return errors.New("the host is an address outside of the local network; use a name")
 	}
 	return nil

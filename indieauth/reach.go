@@ -1,6 +1,10 @@
 package indieauth
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
 
 // reach says how near to this machine a fetch may go. It follows from where
 // the request came from, so that nobody sees through the server's eyes what
@@ -17,7 +21,7 @@ const (
 // local, is outside.
 func reachOf(from netip.Addr) reach {
 	switch {
-	case !isLocal(from):
+	case !latchkey.IsLocal(from):
 		return reachInternet
 	case from.Unmap().IsLoopback():
 		return reachMachine
