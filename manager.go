@@ -40,8 +40,9 @@ type Manager struct {
 	lookup    permission.Lookup
 	log       *slog.Logger
 
-	tokens *cache[RefreshToken]
-	users  *cache[User]
+	tokens      *cache[RefreshToken]
+	users       *cache[User]
+	permissions *cache[*permission.Permissions] // by group ids
 
 	watchers watchers
 	life     context.Context // ends with Close
@@ -65,6 +66,7 @@ func New(store Store, o Options) (*Manager, error) {
 		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
 		lookup: o.Lookup, log: o.Logger,
 		tokens: newCache[RefreshToken](entries), users: newCache[User](entries),
+		permissions: newCache[*permission.Permissions](entries),
 	}
 	if o.Pending == nil {
 		m.pending = pending{NewMemoryPending()}

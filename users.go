@@ -54,12 +54,6 @@ func (m *Manager) UserByCredentials(ctx context.Context, c Credentials) (User, e
 	return m.store.UserByCredentials(ctx, c.ID)
 }
 
-// Group returns the group with this id, or [ErrNotFound].
-func (m *Manager) Group(ctx context.Context, id string) (Group, error) { return m.store.Group(ctx, id) }
-
-// Groups returns all groups, the built-in ones first.
-func (m *Manager) Groups(ctx context.Context) ([]Group, error) { return m.store.Groups(ctx) }
-
 // NewUser describes a user to be made.
 type NewUser struct {
 	Name NullString

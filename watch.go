@@ -98,9 +98,12 @@ func (m *Manager) changed(changes []Change) {
 			m.users.drop(c.ID)
 		case TokenChanged, TokenRemoved:
 			m.tokens.drop(c.ID)
+		case GroupChanged:
+			m.permissions.dropAll()
 		case ChangesLost:
 			m.users.dropAll()
 			m.tokens.dropAll()
+			m.permissions.dropAll()
 		}
 	}
 	for _, c := range changes {
