@@ -1,0 +1,103 @@
+package latchkey_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/permission"
+)
+
+func mustPolicy(t *testing.T, text string) permission.Policy {
+	t.Helper()
+	p, err := permission.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// spec: models.md §4.1; permissions.md §4 to §6
+func TestPermissionsFollowTheGroups(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	owner := h.person(t, "anna")
+	kids, err := h.CreateGroup(ctx, "Kids", mustPolicy(t, `{"entities":{"domains":{"light":{"read":true,"control":true}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := h.person(t, "bob", latchkey.GroupReadOnly, kids.ID)
+	may := func(u latchkey.User, entity, key string) bool {
+		t.Helper()
+		p, err := h.Permissions(ctx, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Check(entity, key)
+	}
+	p, _ := h.Permissions(ctx, owner)
+	if p != permission.Owner() {
+		t.Error("the owner's permissions are not those of owners")
+	}
+	first, _ := h.Permissions(ctx, bob)
+	if again, _ := h.Permissions(ctx, bob); again != first {
+		t.Error("asking twice gives two objects")
+	}
+	if !may(bob, "switch.fan", "read") || !may(bob, "light.hall", "control") || may(bob, "switch.fan", "control") || may(bob, "light.hall", "edit") {
+		t.Error("the groups' policies are not merged")
+	}
+	// A changed group counts at once.
+	if _, err := h.UpdateGroup(ctx, kids.ID, latchkey.GroupUpdate{Policy: ptr(mustPolicy(t, `{"entities":{"domains":{"switch":true}}}`))}); err != nil {
+		t.Fatal(err)
+	}
+	if may(bob, "light.hall", "control") || !may(bob, "switch.fan", "control") {
+		t.Error("the group's new policy is not used")
+	}
+	// So does a removed one, and a user without groups may do nothing.
+	if err := h.RemoveGroup(ctx, kids.ID); err != nil {
+		t.Fatal(err)
+	}
+	bob, _ = h.User(ctx, bob.ID)
+	if len(bob.GroupIDs) != 1 || may(bob, "switch.fan", "control") {
+		t.Errorf("groups after one was removed: %v", bob.GroupIDs)
+	}
+	if none := h.person(t, "nina"); may(none, "light.hall", "read") {
+		t.Error("a user without groups may read")
+	}
+}
+
+// spec: permissions.md §7
+func TestGroupsAreRefusedUnchanged(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	var unsound permission.Policy
+	if err := unsound.UnmarshalJSON([]byte(`{"entities":{"labels":true}}`)); err != nil {
+		t.Fatal(err)
+	}
+	var invalid *permission.ValidationError
+	if _, err := h.CreateGroup(ctx, "Bad", unsound); !errors.As(err, &invalid) {
+		t.Errorf("CreateGroup: %v", err)
+	}
+	kids, err := h.CreateGroup(ctx, "Kids", permission.ReadOnlyPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.UpdateGroup(ctx, kids.ID, latchkey.GroupUpdate{Name: ptr("Children"), Policy: &unsound}); !errors.As(err, &invalid) {
+		t.Errorf("UpdateGroup: %v", err)
+	}
+	if got, err := h.Group(ctx, kids.ID); err != nil || got.Name != latchkey.Text("Kids") {
+		t.Errorf("group = %+v, %v", got, err)
+	}
+	for _, id := range []string{latchkey.GroupAdmin, "nope"} {
+		if _, err := h.UpdateGroup(ctx, id, latchkey.GroupUpdate{Name: ptr("x")}); !errors.Is(err, latchkey.ErrNotFound) {
+			t.Errorf("UpdateGroup(%s): %v", id, err)
+		}
+		if err := h.RemoveGroup(ctx, id); !errors.Is(err, latchkey.ErrNotFound) {
+			t.Errorf("RemoveGroup(%s): %v", id, err)
+		}
+	}
+	groups, err := h.Groups(ctx)
+	if err != nil || len(groups) != 4 || groups[0].ID != latchkey.GroupAdmin || groups[3].ID != kids.ID {
+		t.Errorf("groups = %v, %v", groups, err)
+	}
+}
