@@ -41,6 +41,9 @@ type UserReader interface {
 	Owner(ctx context.Context) (User, error)
 	// HasPeople reports whether any user is not system-generated.
 	HasPeople(ctx context.Context) (bool, error)
+	// HasAdminBeside reports whether anybody but the user with this id is an admin: an owner, or active and a member of
+	// [GroupAdmin], and in both cases not system-generated.
+	HasAdminBeside(ctx context.Context, id string) (bool, error)
 	// UserByCredentials returns the user that holds the credentials with this id.
 	UserByCredentials(ctx context.Context, credentialsID string) (User, error)
 	// CredentialsBySubject returns the credentials of a provider whose [Credentials.Subject] equals subject when both
@@ -73,6 +76,8 @@ type PasswordReader interface {
 	// Passwords returns the records whose username equals the given one when both are normalised with
 	// [NormalizeUsername], oldest first; none is no error.
 	Passwords(ctx context.Context, username string) ([]Password, error)
+	// UnnormalizedUsernames returns, sorted, the usernames of all records that differ from their normalised form.
+	UnnormalizedUsernames(ctx context.Context) ([]string, error)
 }
 
 // ModuleDataReader reads what second-factor modules keep for their users.
