@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// authenticate returns the session of the request's access token (http-auth.md §10.1), or errUnauthorized.
+func (s *Server) authenticate(r *http.Request) (latchkey.Session, error) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || scheme != "Bearer" {
+		return latchkey.Session{}, errUnauthorized
+	}
+	session, err := s.manager.ValidateAccessToken(r.Context(), token)
+	if errors.Is(err, latchkey.ErrInvalidAccessToken) {
+		return latchkey.Session{}, errUnauthorized
+	} else if err != nil {
+		return latchkey.Session{}, err
+	}
+	from := originOf(r)
+	if session.User.MayAuthenticate(&from) != nil {
+		return latchkey.Session{}, errUnauthorized
+	}
+	return session, nil
+}
+
+// RequireAuth lets requests through to next that carry a valid access token, and answers all others as the API does.
+// next finds who it is with [SessionFrom]. It is for handlers that an embedding program mounts beside the Server.
+func (s *Server) RequireAuth(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setSecurityHeaders(w.Header())
+		from, err := s.origin(r)
+		if err != nil {
+			s.log.Warn("request refused: where it came from is not clear", "peer", r.RemoteAddr, "error", err)
+			s.fail(w, r, nil, errBadRequest)
+			return
+		}
+		r = r.WithContext(withOrigin(r.Context(), from))
+		s.serve(w, r, &route{access: bearer, serve: next})
+	})
+}
+
+type sessionKey struct{}
+
+func withSession(ctx context.Context, session latchkey.Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, session)
+}
+
+// SessionFrom returns who sent the request with this context. It reports false where no access token was asked for.
+func SessionFrom(ctx context.Context) (latchkey.Session, bool) {
+	session, ok := ctx.Value(sessionKey{}).(latchkey.Session)
+	return session, ok
+}
+
+// sessionOf returns the session that the pipeline found; only routes that need one may ask.
+func sessionOf(r *http.Request) latchkey.Session {
+	session, _ := SessionFrom(r.Context())
+	return session
+}

@@ -1,0 +1,154 @@
+// Package server puts a [latchkey.Manager] on the wire: the HTTP API with which clients of Home Assistant sign in
+// (http-auth.md, onboarding.md). It decides nothing about users, tokens or logins. Pages, the WebSocket and the store
+// are handed to it; it knows none of them.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/indieauth"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+)
+
+// Redirects decides where a browser may be sent with an authorization code. [*indieauth.Checker] is one.
+type Redirects interface {
+	// Check returns nil when the client may have its codes sent to redirectURI. from is the address of the person who
+	// signs in, the zero Addr when it is unknown.
+	Check(ctx context.Context, clientID, redirectURI string, from netip.Addr) error
+}
+
+// Pages are what a browser shows. Each answers GET and HEAD.
+type Pages interface {
+	// Authorize is the sign-in page, GET /auth/authorize.
+	Authorize() http.Handler
+	// Onboarding is the page that creates the first account, GET /onboarding.html.
+	Onboarding() http.Handler
+	// Home is the page at the root.
+	Home() http.Handler
+	// Static is everything below /static/.
+	Static() http.Handler
+}
+
+// OnboardingStore keeps which steps of the first set-up are done. Every [latchkey.Store] is one.
+type OnboardingStore interface {
+	OnboardingDone(ctx context.Context) ([]string, error)
+	Update(ctx context.Context, fn func(latchkey.Tx) error) error
+}
+
+// Options are what a [Server] can be given beside its manager. The zero value is the bare API without onboarding.
+type Options struct {
+	// Local is the provider in which the first account is made; it must be one of the manager's. Nil means that
+	// accounts are made elsewhere: there is no onboarding, and nobody is asked to finish it.
+	Local *homeassistant.Provider
+	// Onboarding is where the steps of the first set-up are kept. Local needs it.
+	Onboarding OnboardingStore
+	// SetupCode is asked for when the first account is created from anywhere but this machine. Case, blanks and dashes
+	// do not matter. While it is empty, the first account can be created on this machine only.
+	SetupCode latchkey.Secret
+	// Pages are served when they are not nil.
+	Pages Pages
+	// WebSocket answers GET /api/websocket when it is not nil. It makes its own handshake.
+	WebSocket http.Handler
+	// Redirects checks redirect URIs; nil for an [indieauth.Checker] that never uses the network.
+	Redirects Redirects
+	// CORSOrigins are the origins whose pages may use everything, not only the token endpoints (http-auth.md §11). Nil
+	// stands for [DefaultCORSOrigin]; an empty list allows none.
+	CORSOrigins []string
+	// ExternalURL is the address of this server in the world, as in https://house.example. Discovery documents that
+	// are asked for under this address name it.
+	ExternalURL string
+	// Origin says where a request came from; nil for the address of the connection. An error refuses the request with
+	// 400 and goes to the log.
+	Origin func(*http.Request) (latchkey.Origin, error)
+	// Logger gets what clients are not told; nil for [slog.Default].
+	Logger *slog.Logger
+}
+
+// Server is the HTTP API. It is an [http.Handler] for any number of requests at once.
+type Server struct {
+	manager     *latchkey.Manager
+	local       *homeassistant.Provider
+	steps       OnboardingStore
+	setupCode   latchkey.Secret
+	pages       Pages
+	webSocket   http.Handler
+	redirects   Redirects
+	cors        cors
+	externalURL *url.URL // nil if none
+	origin      func(*http.Request) (latchkey.Origin, error)
+	log         *slog.Logger
+
+	// onboarding says that the first set-up was not finished when the server was made: its endpoints exist.
+	onboarding bool
+	// onboarded is set once the first account exists, which never ends.
+	onboarded atomic.Bool
+	resources []resource
+}
+
+// New returns the HTTP API of a manager. It reads from the store how far the first set-up has come, and marks the
+// account as made when somebody made it elsewhere (onboarding.md S-3). Options that do not fit together are an error.
+func New(m *latchkey.Manager, o Options) (*Server, error) {
+	s := &Server{
+		manager: m, local: o.Local, steps: o.Onboarding, setupCode: o.SetupCode, pages: o.Pages, webSocket: o.WebSocket,
+		redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, log: o.Logger,
+	}
+	if s.redirects == nil {
+		s.redirects = &indieauth.Checker{}
+	}
+	if s.origin == nil {
+		s.origin = directOrigin
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	var err error
+	if s.externalURL, err = parseExternalURL(o.ExternalURL); err != nil {
+		return nil, err
+	}
+	if o.Local != nil {
+		if err := s.prepareOnboarding(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	s.resources = group(s.routes())
+	return s, nil
+}
+
+func (s *Server) prepareOnboarding(ctx context.Context) error {
+	if s.steps == nil {
+		return errors.New("server options: Local needs Onboarding, the store that keeps which steps are done")
+	}
+	if _, ok := s.manager.Provider(s.local.Key()); !ok {
+		return errors.New("server options: Local is not among the manager's providers, so the first account could not sign in")
+	}
+	open, err := s.openOnboarding(ctx)
+	if err != nil {
+		return fmt.Errorf("read how far the first set-up has come: %w", err)
+	}
+	s.onboarding = open
+	return nil
+}
+
+func parseExternalURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("server options: ExternalURL: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("server options: ExternalURL %q: write scheme and host only, as in https://house.example", text)
+	}
+	u.Path = ""
+	return u, nil
+}
