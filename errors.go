@@ -44,6 +44,8 @@ var (
 	ErrUserInactive = &Error{ErrValue, "User is not active"}
 	// ErrOwnerDeactivated: an owner cannot be deactivated (manager.md §4).
 	ErrOwnerDeactivated = &Error{ErrValue, "Unable to deactivate the owner"}
+	// ErrLastAdmin: nobody would be left who can manage the house.
+	ErrLastAdmin = &Error{ErrValue, "Unable to remove the last administrator"}
 	// ErrCredentialsLinked: the credentials belong to another user (manager.md §4).
 	ErrCredentialsLinked = &Error{ErrValue, "Credential is already linked to a user"}
 	// ErrUserNotFound: nobody holds the credentials any more (manager.md §3).

@@ -101,3 +101,46 @@ func TestGroupsAreRefusedUnchanged(t *testing.T) {
 		t.Errorf("groups = %v, %v", groups, err)
 	}
 }
+
+// spec: models.md §3; permissions.md §6; storage.md §2.3
+func TestSystemGroups(t *testing.T) {
+	want := []struct{ id, name, policy string }{
+		{"system-admin", "Administrators", `{"entities":true}`},
+		{"system-users", "Users", `{"entities":true}`},
+		{"system-read-only", "Read Only", `{"entities":{"all":{"read":true}}}`},
+	}
+	for i, g := range latchkey.SystemGroups() {
+		w := want[i]
+		if g.ID != w.id || g.Name != latchkey.Text(w.name) || !g.SystemGenerated || !g.Policy.Equal(mustPolicy(t, w.policy)) {
+			t.Errorf("group %d = %+v", i, g)
+		}
+	}
+}
+
+// registry is where the entities and devices of a house are.
+type registry map[string]string
+
+func (r registry) DeviceOfEntity(id string) (string, bool) { d, ok := r[id]; return d, ok }
+func (r registry) AreaOfDevice(id string) (string, bool)   { a, ok := r[id]; return a, ok }
+
+// spec: models.md §4 perm_lookup; permissions.md §2 "Registries are read at check time"
+func TestPermissionsAskTheLookup(t *testing.T) {
+	where := registry{"light.hall": "lamp", "lamp": "downstairs"}
+	h := newHouse(t, latchkey.Options{Lookup: where})
+	h.person(t, "anna")
+	g, err := h.CreateGroup(t.Context(), "Upstairs", mustPolicy(t, `{"entities":{"area_ids":{"upstairs":true}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	may, err := h.Permissions(t.Context(), h.person(t, "bob", g.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if may.Check("light.hall", "read") {
+		t.Error("allowed downstairs")
+	}
+	where["lamp"] = "upstairs"
+	if !may.Check("light.hall", "read") {
+		t.Error("denied after the device moved upstairs")
+	}
+}

@@ -123,7 +123,8 @@ type Tx interface {
 	UpdateRefreshToken(ctx context.Context, t RefreshToken) error
 	DeleteRefreshToken(ctx context.Context, id string) error
 
-	// InsertPassword adds a record. It is ErrExists for a username that another record has already, both normalised.
+	// InsertPassword adds a record. It is ErrExists for exactly the username of another record: names that differ by case
+	// may stand beside each other in old files, and it is the provider that keeps new ones apart.
 	InsertPassword(ctx context.Context, p Password) error
 	// UpdatePassword replaces the record of exactly this username.
 	UpdatePassword(ctx context.Context, username string, p Password) error

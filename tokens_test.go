@@ -234,3 +234,54 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// spec: manager.md §7; models.md §6
+func TestAccessTokenLifetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, latchkey.Options{})
+		ctx := t.Context()
+		token, err := h.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
+			UserID: h.person(t, "anna").ID, ClientName: latchkey.Text("GPS"), ClientIcon: "mdi:map",
+			Type: latchkey.TokenLongLived, AccessTokenExpiration: 36500 * 24 * time.Hour,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token.ClientIcon != "mdi:map" || !token.CreatedAt.Equal(time.Now()) {
+			t.Errorf("token = %+v", token)
+		}
+		access, err := h.CreateAccessToken(ctx, token.ID, netip.Addr{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Close() // nothing is to be woken during a hundred years
+		time.Sleep(36499 * 24 * time.Hour)
+		if _, err := h.ValidateAccessToken(ctx, access); err != nil {
+			t.Errorf("a day before its end: %v", err)
+		}
+		time.Sleep(25 * time.Hour)
+		if _, err := h.ValidateAccessToken(ctx, access); !errors.Is(err, latchkey.ErrInvalidAccessToken) {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
+
+func TestRemoveRefreshTokens(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	anna, bob := h.person(t, "anna"), h.person(t, "bob")
+	first, second, bobs := h.token(t, anna), h.token(t, anna), h.token(t, bob)
+	n, err := h.RemoveRefreshTokens(ctx, anna.ID, func(t latchkey.RefreshToken) bool { return t.ID != second.ID })
+	if err != nil || n != 1 {
+		t.Errorf("removed %d, %v", n, err)
+	}
+	left, err := h.RefreshTokens(ctx, anna.ID)
+	if err != nil || len(left) != 1 || left[0].ID != second.ID {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	_, gone := h.RefreshToken(ctx, first.ID)
+	_, stays := h.RefreshToken(ctx, bobs.ID)
+	if exists(t, gone) || !exists(t, stays) {
+		t.Error("wrong tokens removed")
+	}
+}

@@ -148,13 +148,14 @@ type UserUpdate struct {
 }
 
 // UpdateUser changes a user as a whole or not at all (manager.md §4). Unknown groups are [ErrUnknownGroup];
-// deactivating an owner is [ErrOwnerDeactivated]. Deactivating ends everything that the user had begun (security.md 21).
+// deactivating an owner is [ErrOwnerDeactivated], and a change that leaves no admin [ErrLastAdmin]. Deactivating ends everything that the user had begun (security.md 21).
 func (m *Manager) UpdateUser(ctx context.Context, userID string, change UserUpdate) (User, error) {
 	err := m.store.Update(ctx, func(tx Tx) error {
 		u, err := tx.User(ctx, userID)
 		if err != nil {
 			return err
 		}
+		before := u
 		if change.GroupIDs != nil {
 			u.GroupIDs = unique(*change.GroupIDs)
 			for _, id := range u.GroupIDs {
@@ -174,7 +175,7 @@ func (m *Manager) UpdateUser(ctx context.Context, userID string, change UserUpda
 		if change.IsActive != nil {
 			u.IsActive = *change.IsActive
 		}
-		if err := saveUser(ctx, tx, u); err != nil {
+		if err := saveUser(ctx, tx, before, u); err != nil {
 			return err
 		}
 		tx.Announce(Change{Kind: EventUserUpdated, ID: u.ID})
@@ -186,13 +187,16 @@ func (m *Manager) UpdateUser(ctx context.Context, userID string, change UserUpda
 	return m.User(ctx, userID)
 }
 
-// saveUser writes a user and, when it is not active, removes its refresh tokens.
-func saveUser(ctx context.Context, tx Tx, u User) error {
+// saveUser writes a changed user and, when it is not active, removes its refresh tokens.
+func saveUser(ctx context.Context, tx Tx, before, u User) error {
+	if u.IsOwner && !u.IsActive {
+		return ErrOwnerDeactivated
+	}
+	if err := keepAnAdmin(ctx, tx, before, u); err != nil {
+		return err
+	}
 	if u.IsActive {
 		return tx.UpdateUser(ctx, u)
-	}
-	if u.IsOwner {
-		return ErrOwnerDeactivated
 	}
 	tokens, err := tx.RefreshTokens(ctx, u.ID)
 	if err != nil {
@@ -206,13 +210,26 @@ func saveUser(ctx context.Context, tx Tx, u User) error {
 	return tx.UpdateUser(ctx, u)
 }
 
+// keepAnAdmin refuses a change after which nobody could manage the house any more. After a removal u is the zero User.
+func keepAnAdmin(ctx context.Context, r Reader, before, u User) error {
+	if before.SystemGenerated || !before.IsAdmin() || u.IsAdmin() {
+		return nil
+	}
+	others, err := r.HasAdminBeside(ctx, before.ID)
+	if err == nil && !others {
+		err = ErrLastAdmin
+	}
+	return err
+}
+
 // ActivateUser lets a user sign in again.
 func (m *Manager) ActivateUser(ctx context.Context, userID string) error {
 	return m.setActive(ctx, userID, true)
 }
 
 // DeactivateUser keeps a user from signing in and ends everything that the user had begun: refresh tokens, access
-// tokens, sockets (security.md 21). An owner cannot be deactivated: [ErrOwnerDeactivated].
+// tokens, sockets (security.md 21). An owner cannot be deactivated, nor the last admin: [ErrOwnerDeactivated],
+// [ErrLastAdmin].
 func (m *Manager) DeactivateUser(ctx context.Context, userID string) error {
 	return m.setActive(ctx, userID, false)
 }
@@ -223,17 +240,22 @@ func (m *Manager) setActive(ctx context.Context, userID string, active bool) err
 		if err != nil {
 			return err
 		}
+		before := u
 		u.IsActive = active
-		return saveUser(ctx, tx, u)
+		return saveUser(ctx, tx, before, u)
 	})
 }
 
 // RemoveUser removes a user with its credentials, what their providers keep for them, and its refresh tokens. It is
-// [ErrNotFound] for a user that does not exist. Nothing stops the owner from being removed: callers check.
+// [ErrNotFound] for a user that does not exist, and [ErrLastAdmin] for the last one who can manage the house. Nothing
+// else stops the owner from being removed: callers check.
 func (m *Manager) RemoveUser(ctx context.Context, userID string) error {
 	return m.store.Update(ctx, func(tx Tx) error {
 		u, err := tx.User(ctx, userID)
 		if err != nil {
+			return err
+		}
+		if err := keepAnAdmin(ctx, tx, u, User{}); err != nil {
 			return err
 		}
 		for _, c := range u.Credentials {

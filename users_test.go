@@ -238,6 +238,7 @@ func TestUserOfNewCredentialsIsAnAdministratorButNoOwner(t *testing.T) {
 	if !errors.Is(err, latchkey.ErrUnknownProvider) {
 		t.Errorf("unknown provider: %v", err)
 	}
+	h.person(t, "carl", latchkey.GroupAdmin)
 	if err := h.RemoveUser(ctx, u.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -269,6 +270,7 @@ func TestEvents(t *testing.T) {
 	var got []latchkey.Event
 	stop := h.OnEvent(func(e latchkey.Event) { got = append(got, e) })
 	u := h.person(t, "anna")
+	other := h.person(t, "carl", latchkey.GroupAdmin)
 	if _, err := h.UpdateUser(ctx, u.ID, latchkey.UserUpdate{}); err != nil { // fires also when nothing is given
 		t.Fatal(err)
 	}
@@ -282,10 +284,88 @@ func TestEvents(t *testing.T) {
 	h.person(t, "bob")
 	want := []latchkey.Event{
 		{Kind: latchkey.EventUserAdded, UserID: u.ID},
+		{Kind: latchkey.EventUserAdded, UserID: other.ID},
 		{Kind: latchkey.EventUserUpdated, UserID: u.ID},
 		{Kind: latchkey.EventUserRemoved, UserID: u.ID},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error("(-want +got):", d)
+	}
+}
+
+// spec: manager.md §2
+func TestLookingUpProvidersAndModules(t *testing.T) {
+	second := namedProvider{guestProvider{}, latchkey.ProviderKey{Type: "guests", ID: latchkey.Text("b")}}
+	h := newHouse(t, latchkey.Options{
+		Providers: []latchkey.Provider{guestProvider{}, second}, Modules: []latchkey.MFAModule{newPIN("one", ""), newPIN("two", "")},
+	})
+	for _, want := range []latchkey.ProviderKey{{Type: "homeassistant"}, {Type: "guests"}, second.key} {
+		if p, ok := h.Provider(want); !ok || p.Key() != want {
+			t.Errorf("Provider(%v) = %v, %v", want, p, ok)
+		}
+	}
+	for _, absent := range []latchkey.ProviderKey{{Type: "guests", ID: latchkey.Text("c")}, {Type: "guests", ID: latchkey.Text("")}, {}} {
+		if _, ok := h.Provider(absent); ok {
+			t.Errorf("there is a provider %v", absent)
+		}
+	}
+	if got := h.ProvidersOfType("guests"); len(got) != 2 || got[0].Key().ID.Valid || got[1].Key() != second.key {
+		t.Errorf("ProvidersOfType = %v", got)
+	}
+	if got := h.ProvidersOfType("nope"); len(got) != 0 {
+		t.Errorf("ProvidersOfType = %v", got)
+	}
+	if m, ok := h.Module("two"); !ok || m.ID() != "two" {
+		t.Errorf("Module = %v, %v", m, ok)
+	}
+	if _, ok := h.Module("three"); ok {
+		t.Error("there is a module three")
+	}
+	if len(h.Providers()) != 3 || len(h.Modules()) != 2 || h.Modules()[0].ID() != "one" {
+		t.Error("not in the order of the configuration")
+	}
+}
+
+// namedProvider is a provider under another key.
+type namedProvider struct {
+	latchkey.Provider
+	key latchkey.ProviderKey
+}
+
+func (p namedProvider) Key() latchkey.ProviderKey { return p.key }
+
+// Somebody must be left who can manage the house; the refused change leaves everything as it was.
+func TestTheLastAdminStays(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	owner := h.person(t, "anna")
+	admin := h.person(t, "bob", latchkey.GroupAdmin)
+	h.person(t, "carl", latchkey.GroupUser)
+	if _, err := h.CreateSystemUser(ctx, latchkey.NewUser{GroupIDs: []string{latchkey.GroupAdmin}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RemoveUser(ctx, owner.ID); err != nil { // bob is left
+		t.Fatal(err)
+	}
+	token := h.token(t, admin)
+	_, demote := h.UpdateUser(ctx, admin.ID, latchkey.UserUpdate{Name: ptr("Robert"), GroupIDs: ptr([]string{latchkey.GroupUser})})
+	_, deactivate := h.UpdateUser(ctx, admin.ID, latchkey.UserUpdate{IsActive: ptr(false)})
+	for name, err := range map[string]error{
+		"remove": h.RemoveUser(ctx, admin.ID), "demote": demote, "deactivate by update": deactivate,
+		"deactivate": h.DeactivateUser(ctx, admin.ID),
+	} {
+		if !errors.Is(err, latchkey.ErrLastAdmin) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := h.User(ctx, admin.ID); err != nil || cmp.Diff(admin, got) != "" {
+		t.Errorf("changed: %v, %s", err, cmp.Diff(admin, got))
+	}
+	if _, err := h.RefreshToken(ctx, token.ID); err != nil {
+		t.Errorf("token: %v", err)
+	}
+	h.person(t, "dora", latchkey.GroupAdmin)
+	if err := h.RemoveUser(ctx, admin.ID); err != nil {
+		t.Errorf("with another admin: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -52,7 +53,7 @@ var ErrEmptyUsername = &latchkey.Error{Kind: latchkey.ErrValue, Text: "Username 
 // ValidateLogin checks a username and a password. Whatever is wrong is [latchkey.ErrInvalidAuth], and takes the time of
 // one bcrypt check whether the user exists or not.
 func (p *Provider) ValidateLogin(ctx context.Context, username, password string) error {
-	records, err := p.store.Passwords(ctx, username)
+	records, err := matching(ctx, p.store, username)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (p *Provider) ValidateLogin(ctx context.Context, username, password string)
 		p.spendTime(password)
 		return latchkey.ErrInvalidAuth
 	}
-	if !p.verify(records[len(records)-1].Hash, password) {
+	if !p.verify(records[len(records)-1].Hash, password) { // the last one, if there are several
 		return latchkey.ErrInvalidAuth
 	}
 	return nil
@@ -116,15 +117,77 @@ func checkUsername(username string) error {
 // GiveTo stores the login as one of the user's, inside a transaction. It is [ErrUsernameTaken] for a username that
 // exists. It is a [latchkey.WithUser], so that a user and its login are made together.
 func (l Login) GiveTo(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
-	err := tx.InsertPassword(ctx, l.password)
-	if errors.Is(err, latchkey.ErrExists) {
+	others, err := matching(ctx, tx, l.password.Username)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
 		return taken(l.password.Username)
-	} else if err != nil {
+	}
+	if err := tx.InsertPassword(ctx, l.password); err != nil {
 		return err
 	}
 	c := l.credentials
 	c.UserID = u.ID
 	return tx.InsertCredentials(ctx, c)
+}
+
+// AddLogin gives an existing user another username and password, with the errors of [Provider.NewLogin] and
+// [Login.GiveTo]. It is [latchkey.ErrNotFound] for a user that does not exist.
+func (p *Provider) AddLogin(ctx context.Context, userID, username, password string) error {
+	login, err := p.NewLogin(ctx, username, password)
+	if err != nil {
+		return err
+	}
+	return p.store.Update(ctx, func(tx latchkey.Tx) error {
+		u, err := tx.User(ctx, userID)
+		if err != nil {
+			return err
+		}
+		return login.GiveTo(ctx, tx, u)
+	})
+}
+
+// RemoveLogin removes the password record of a username, or is [ErrUserNotFound]. Credentials of that name stay: they
+// are removed with [latchkey.Manager.RemoveCredentials], which does both.
+func (p *Provider) RemoveLogin(ctx context.Context, username string) error {
+	return p.store.Update(ctx, func(tx latchkey.Tx) error {
+		record, err := find(ctx, tx, username)
+		if err != nil {
+			return err
+		}
+		return tx.DeletePassword(ctx, record.Username)
+	})
+}
+
+// ChangeUsername renames the login that the credentials stand for; password and sessions stay (providers.md §3.2). The
+// new name is checked first: [ErrNotNormalized], [ErrEmptyUsername], [ErrUsernameTaken]. Then a login that does not
+// exist is [ErrUserNotFound].
+func (p *Provider) ChangeUsername(ctx context.Context, c latchkey.Credentials, username string) error {
+	if err := checkUsername(username); err != nil {
+		return err
+	}
+	return p.store.Update(ctx, func(tx latchkey.Tx) error {
+		others, err := matching(ctx, tx, username)
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 {
+			return taken(username)
+		}
+		record, err := find(ctx, tx, c.Text("username"))
+		if err != nil {
+			return err
+		}
+		renamed := record
+		renamed.Username = username
+		if err := tx.UpdatePassword(ctx, record.Username, renamed); err != nil {
+			return err
+		}
+		c.Data = maps.Clone(c.Data)
+		c.Data["username"] = username
+		return tx.UpdateCredentials(ctx, c)
+	})
 }
 
 // ChangePassword gives a username a new password, or is [ErrUserNotFound]. The password must be acceptable:

@@ -104,15 +104,20 @@ func (p *Provider) Step(ctx context.Context, s flow.State, in flow.Input) (flow.
 // Credentials implements [latchkey.Provider] (providers.md §3.5).
 func (p *Provider) Credentials(ctx context.Context, data map[string]any) (latchkey.Credentials, error) {
 	typed, _ := data["username"].(string)
-	name := latchkey.NormalizeUsername(typed)
-	stored, err := p.store.CredentialsBySubject(ctx, p.Key(), name)
+	name, err := nameRule(ctx, p.store)
 	if err != nil {
 		return latchkey.Credentials{}, err
 	}
-	if len(stored) > 0 {
-		return stored[0], nil
+	stored, err := p.store.CredentialsBySubject(ctx, p.Key(), typed)
+	if err != nil {
+		return latchkey.Credentials{}, err
 	}
-	return latchkey.NewCredentials(p.Key(), map[string]any{"username": name}), nil
+	for _, c := range stored {
+		if name(c.Text("username")) == name(typed) {
+			return c, nil
+		}
+	}
+	return latchkey.NewCredentials(p.Key(), map[string]any{"username": name(typed)}), nil
 }
 
 // UserMeta implements [latchkey.Provider].
@@ -130,16 +135,4 @@ func (p *Provider) RemoveCredentials(ctx context.Context, tx latchkey.Tx, c latc
 		return err
 	}
 	return tx.DeletePassword(ctx, record.Username)
-}
-
-// find returns the record of a username, or [ErrUserNotFound].
-func find(ctx context.Context, r latchkey.PasswordReader, username string) (latchkey.Password, error) {
-	records, err := r.Passwords(ctx, username)
-	if err != nil {
-		return latchkey.Password{}, err
-	}
-	if len(records) == 0 {
-		return latchkey.Password{}, ErrUserNotFound
-	}
-	return records[0], nil
 }
