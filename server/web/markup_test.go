@@ -1,0 +1,354 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"math"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// pagesOf are the finished pages by the path they are served at.
+func pagesOf(t *testing.T) map[string][]byte {
+	p := mustNew(t, Options{})
+	return map[string][]byte{
+		"/auth/authorize":                p.authorize.body,
+		"/onboarding.html":               p.onboarding.body,
+		"/onboarding.html?with the code": p.locked.body,
+		"/":                              p.home.body,
+	}
+}
+
+func elements(t *testing.T, page []byte) []*html.Node {
+	t.Helper()
+	root, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*html.Node
+	for node := range root.Descendants() {
+		if node.Type == html.ElementNode {
+			all = append(all, node)
+		}
+	}
+	return all
+}
+
+func attribute(node *html.Node, name string) string {
+	for _, a := range node.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func textOf(node *html.Node) string {
+	var text strings.Builder
+	for child := range node.Descendants() {
+		if child.Type == html.TextNode {
+			text.WriteString(child.Data)
+		}
+	}
+	return strings.TrimSpace(text.String())
+}
+
+// spec: security.md, 42: the policy would block all of these
+func TestPagesCarryNoScriptOrStyleOfTheirOwn(t *testing.T) {
+	for name, page := range pagesOf(t) {
+		scripts := 0
+		for _, node := range elements(t, page) {
+			switch node.Data {
+			case "script":
+				scripts++
+				if attribute(node, "src") == "" || textOf(node) != "" {
+					t.Errorf("%s: script within the page", name)
+				}
+			case "style", "base", "iframe", "object", "embed":
+				t.Errorf("%s: element %s", name, node.Data)
+			}
+			for _, a := range node.Attr {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || strings.HasPrefix(strings.ToLower(a.Val), "javascript:") {
+					t.Errorf("%s: attribute %s of %s", name, a.Key, node.Data)
+				}
+			}
+		}
+		if scripts != 1 {
+			t.Errorf("%s: %d scripts", name, scripts)
+		}
+	}
+}
+
+// knownAddresses appear in the files without being fetched: the ids of the known apps (login-page.md, P-5) and the name
+// of the SVG vocabulary.
+var knownAddresses = []string{"https://home-assistant.io/iOS", "https://home-assistant.io/android", "http://www.w3.org/2000/svg"}
+
+func TestNothingComesFromAnotherHost(t *testing.T) {
+	address := regexp.MustCompile(`(?i)\b(?:https?|wss?):?//[^\s"'` + "`" + `),]*|[("'=]//[a-z]`)
+	check := func(name string, body []byte) {
+		for _, found := range address.FindAllString(string(body), -1) {
+			if !slices.Contains(knownAddresses, found) {
+				t.Errorf("%s: address %s", name, found)
+			}
+		}
+	}
+	for name, page := range pagesOf(t) {
+		check(name, page)
+	}
+	for name, asset := range mustNew(t, Options{}).assets {
+		check(name, asset.body)
+	}
+}
+
+// The pages must work below another server's path, so they may only name their files relatively.
+func TestPagesNameExistingFilesRelatively(t *testing.T) {
+	pages := mustNew(t, Options{})
+	for name, page := range pagesOf(t) {
+		base, _ := url.Parse("http://host/hub" + name)
+		for _, node := range elements(t, page) {
+			link := attribute(node, "src") + attribute(node, "href")
+			if link == "" || strings.HasPrefix(link, "data:") {
+				continue
+			}
+			target, err := base.Parse(link)
+			if err != nil || strings.HasPrefix(link, "/") || target.Host != "host" {
+				t.Errorf("%s: %s is not relative", name, link)
+				continue
+			}
+			if _, ok := pages.assets[strings.TrimPrefix(target.Path, "/hub/static/")]; !ok {
+				t.Errorf("%s: %s does not exist", name, target.Path)
+			}
+		}
+	}
+}
+
+var imports = regexp.MustCompile(`(?m)^import [^;]*from "\./([a-z]+\.js)";$`)
+
+// loadedBy lists the files that a page loads: what it names, what those import, and the catalogue.
+func loadedBy(t *testing.T, page []byte) map[string][]byte {
+	pages := mustNew(t, Options{})
+	loaded := map[string][]byte{"i18n/en.json": pages.assets["i18n/en.json"].body}
+	var add func(name string)
+	add = func(name string) {
+		asset, ok := pages.assets[name]
+		if !ok {
+			t.Errorf("%s does not exist", name)
+			return
+		}
+		loaded[name] = asset.body
+		for _, found := range imports.FindAllSubmatch(asset.body, -1) {
+			if _, ok := loaded[string(found[1])]; !ok {
+				add(string(found[1]))
+			}
+		}
+	}
+	for _, node := range elements(t, page) {
+		if link := attribute(node, "src") + attribute(node, "href"); link != "" && !strings.HasPrefix(link, "data:") {
+			add(path.Base(link))
+		}
+	}
+	return loaded
+}
+
+func TestTheSignInPageIsSmall(t *testing.T) {
+	page := pagesOf(t)["/auth/authorize"]
+	size, requests := len(page), 1
+	for _, body := range loadedBy(t, page) {
+		size += len(body)
+		requests++
+	}
+	t.Logf("%d bytes in %d requests", size, requests)
+	if size > 60<<10 || requests > 6 {
+		t.Errorf("%d bytes in %d requests; at most %d in 6", size, requests, 60<<10)
+	}
+}
+
+func catalogue(t *testing.T, name string) map[string]string {
+	t.Helper()
+	body, err := fs.ReadFile(files, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]string{}
+	if err := json.Unmarshal(body, &words); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return words
+}
+
+var (
+	// wordCalls are the functions that take keys, and the places where keys are kept for later.
+	wordCalls = regexp.MustCompile(`\b(?:text|parts|head|show|showWaiting|showFailure)\(|\bkey: |problems\[name\] = `)
+	kinds     = regexp.MustCompile(`kind: "[a-z]+"`)
+	literals  = regexp.MustCompile(`"([a-z_.]+)"`)
+	sections  = regexp.MustCompile(`speak\(\[([^\]]*)\]`)
+)
+
+// keysIn finds the keys in a script: the literals up to the next parenthesis or line after a place that takes keys.
+func keysIn(script []byte) []string {
+	var keys []string
+	script = kinds.ReplaceAll(script, nil)
+	for _, at := range wordCalls.FindAllIndex(script, -1) {
+		arguments := script[at[1]:]
+		if end := bytes.IndexAny(arguments, "()\n"); end >= 0 {
+			arguments = arguments[:end]
+		}
+		for _, key := range literals.FindAllSubmatch(arguments, -1) {
+			keys = append(keys, string(key[1]))
+		}
+	}
+	return keys
+}
+
+func TestTheCatalogueHasEveryWordThatAPageUses(t *testing.T) {
+	words := catalogue(t, "static/i18n/en.json")
+	used := map[string]bool{}
+	for name, page := range pagesOf(t) {
+		loaded := loadedBy(t, page)
+		var prefixes []string
+		for _, body := range loaded {
+			if found := sections.FindSubmatch(body); found != nil && literals.Match(found[1]) {
+				for _, section := range literals.FindAllSubmatch(found[1], -1) {
+					prefixes = append(prefixes, "ui.panel.page-"+string(section[1])+".")
+				}
+			}
+		}
+		if len(prefixes) == 0 {
+			t.Fatalf("%s: no section of the catalogue found in its script", name)
+		}
+		find := func(key string) (string, bool) {
+			for _, prefix := range prefixes {
+				if text, ok := words[prefix+key]; ok {
+					used[prefix+key] = true
+					return text, true
+				}
+			}
+			return "", false
+		}
+		keys := 0
+		for file, body := range loaded {
+			if path.Ext(file) != ".js" {
+				continue
+			}
+			for _, key := range keysIn(body) {
+				keys++
+				if _, ok := find(key); !ok {
+					t.Errorf("%s: %s uses %q, which has no text", name, file, key)
+				}
+			}
+		}
+		if keys < 10 {
+			t.Errorf("%s: only %d keys found", name, keys)
+		}
+		for _, node := range elements(t, page) {
+			if key := attribute(node, "data-text"); key != "" {
+				if text, _ := find(key); text != textOf(node) {
+					t.Errorf("%s: %s says %q, the catalogue %q", name, key, textOf(node), text)
+				}
+			}
+		}
+	}
+	for key := range words {
+		if !used[key] && !strings.Contains(key, ".form.providers.") {
+			t.Errorf("%s is used by no page", key)
+		}
+	}
+}
+
+// spec: login-page.md, §11: the table of keys
+func TestTheCatalogueHasTheKeysOfEveryProvider(t *testing.T) {
+	mfa := "step.mfa.data.code step.mfa.description step.select_mfa_module.data.multi_factor_auth_module error.invalid_code " +
+		"abort.login_expired abort.too_many_retry abort.unknown_error "
+	local := mfa + "step.init.data.username step.init.data.password error.invalid_auth error.invalid_auth_module"
+	providers := map[string]string{
+		"homeassistant":       local,
+		"command_line":        local,
+		"insecure_example":    local,
+		"trusted_networks":    "step.init.data.user step.init.description abort.not_allowed",
+		"legacy_api_password": mfa + "step.init.data.password error.invalid_auth abort.no_api_password_set",
+	}
+	words := catalogue(t, "static/i18n/en.json")
+	for provider, keys := range providers {
+		for key := range strings.FieldsSeq(keys) {
+			if words["ui.panel.page-authorize.form.providers."+provider+"."+key] == "" {
+				t.Errorf("%s: no text for %s", provider, key)
+			}
+		}
+	}
+	general := "initializing authorizing_app authorizing_client pick_auth_provider abort_intro welcome_home just_checking store_token " +
+		"forgot_password help show_password hide_password form.working form.unknown_error form.next form.start_over form.error"
+	for key := range strings.FieldsSeq(general) {
+		if words["ui.panel.page-authorize."+key] == "" {
+			t.Errorf("no text for %s", key)
+		}
+	}
+	for key, placeholder := range map[string]string{"authorizing_app": "{app}", "authorizing_client": "{clientId}", "form.error": "{error}",
+		"form.providers.homeassistant.step.mfa.description": "{mfa_module_name}"} {
+		if !strings.Contains(words["ui.panel.page-authorize."+key], placeholder) {
+			t.Errorf("%s lacks %s", key, placeholder)
+		}
+	}
+}
+
+var tokens = regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`)
+
+// WCAG 2.2, 1.4.3 (text) and 1.4.11 (edges of controls, focus)
+func TestColoursCanBeToldApart(t *testing.T) {
+	css := string(mustNew(t, Options{}).assets["app.css"].body)
+	_, dark, found := strings.Cut(css, "@media (prefers-color-scheme: dark)")
+	if !found {
+		t.Fatal("no dark colours")
+	}
+	light, _, _ := strings.Cut(css, "@media")
+	rows := []struct {
+		front, back string
+		atLeast     float64
+	}{
+		{"text", "ground", 4.5}, {"text", "surface", 4.5}, {"muted", "ground", 4.5}, {"muted", "surface", 4.5},
+		{"text", "accent-soft", 4.5}, {"text", "warning-soft", 4.5}, {"error", "error-soft", 4.5}, {"error", "surface", 4.5},
+		{"on-accent", "accent", 4.5}, {"on-accent", "accent-strong", 4.5},
+		{"edge", "surface", 3}, {"accent", "surface", 3}, {"accent", "ground", 3}, {"error", "surface", 3}, {"warning", "warning-soft", 3},
+	}
+	for scheme, source := range map[string]string{"light": light, "dark": dark} {
+		colour := map[string]string{}
+		for _, token := range tokens.FindAllStringSubmatch(source, -1) {
+			colour[token[1]] = token[2]
+		}
+		for _, row := range rows {
+			if got := contrast(t, colour[row.front], colour[row.back]); got < row.atLeast {
+				t.Errorf("%s: %s on %s has contrast %.2f, want %.1f", scheme, row.front, row.back, got, row.atLeast)
+			}
+		}
+	}
+}
+
+// contrast is the ratio of WCAG 2.2 between two colours.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	light, dark := luminance(t, a), luminance(t, b)
+	return (max(light, dark) + 0.05) / (min(light, dark) + 0.05)
+}
+
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	value, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32)
+	if err != nil {
+		t.Fatalf("colour %q: %v", colour, err)
+	}
+	linear := func(shift uint) float64 {
+		c := float64(value>>shift&0xff) / 255
+		if c <= 0.04045 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
+}
