@@ -63,16 +63,14 @@ func (s *Server) exchangeCode(r *http.Request, in form) (reply, error) {
 	refresh, err := s.manager.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
 		UserID: user.ID, ClientID: latchkey.Text(clientID), Credentials: &code.Credentials,
 	})
-	if errors.Is(err, latchkey.ErrNotFound) {
-		return reply{}, latchkey.ErrInvalidCode // the user went away just now
-	} else if err != nil {
-		return reply{}, err
+	if err != nil {
+		return reply{}, goneAsCode(err)
 	}
 	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.Addr)
 	if err != nil {
 		// Nobody will ever learn this refresh token (T-3). It goes even when the client hung up.
 		gone := s.manager.RemoveRefreshToken(context.WithoutCancel(ctx), refresh.ID)
-		return reply{}, errors.Join(err, gone)
+		return reply{}, errors.Join(goneAsCode(err), gone)
 	}
 	return reply{json: tokens{
 		AccessToken: access, TokenType: "Bearer", RefreshToken: refresh.Secret.Reveal(),
@@ -115,6 +113,14 @@ func (s *Server) refresh(r *http.Request, in form) (reply, error) {
 	return reply{json: tokens{
 		AccessToken: access, TokenType: "Bearer", ExpiresIn: seconds(refresh.AccessTokenExpiration),
 	}}, nil
+}
+
+// goneAsCode makes an invalid code of a user or a token that goes away at this very moment (K-9).
+func goneAsCode(err error) error {
+	if errors.Is(err, latchkey.ErrNotFound) {
+		return latchkey.ErrInvalidCode
+	}
+	return err
 }
 
 // goneAsGrant makes an invalid grant of a refresh token that does not exist, or that goes away at this very moment.
