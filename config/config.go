@@ -1,0 +1,168 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// LogFormat is the form of the lines in the log.
+type LogFormat string
+
+// The forms of log lines.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Config is everything that an operator can set. Make one with [Default] or [Load]; then the environment, then the
+// flags of the command line, overrule it.
+type Config struct {
+	// Listen is the address to serve on, host:port. An empty host stands for all addresses of the machine.
+	Listen string
+	// Store is where the data is kept.
+	Store StoreAddress
+	// MustExist refuses a store that does not exist yet; otherwise it is made.
+	MustExist bool
+	// LogFormat and LogLevel say how, and how much, is logged.
+	LogFormat LogFormat
+	LogLevel  slog.Level
+	// SealKey holds the 32 bytes that seal the secrets in the store; empty for the key file beside the store.
+	SealKey latchkey.Secret
+}
+
+// The names of the settings, as the file writes them. The variables of the environment are the same in capitals,
+// behind [EnvironmentPrefix].
+const (
+	Listen       = "listen"
+	Store        = "store"
+	LogFormatKey = "log_format"
+	LogLevelKey  = "log_level"
+)
+
+// Default returns the configuration of an operator who sets nothing.
+func Default() Config {
+	return Config{
+		Listen:    "127.0.0.1:8123",
+		Store:     StoreAddress{Scheme: schemeSQLite, Path: "./latchkey.db"},
+		LogFormat: LogText,
+		LogLevel:  slog.LevelInfo,
+	}
+}
+
+// Load returns the defaults overruled by the YAML file. What is wrong with the file is a [*FileError]: unknown keys,
+// keys given twice, values that are not understood. A relative path in the file is taken from the file's folder, so
+// that it means the same whatever folder the program is started in.
+func Load(path string) (Config, error) {
+	c := Default()
+	root, err := readYAML(path)
+	if err != nil {
+		return Config{}, err
+	}
+	entries, err := root.entries()
+	if err != nil {
+		return Config{}, err
+	}
+	for _, e := range entries {
+		set := setter(e.key)
+		if set == nil {
+			return Config{}, e.errorf("unknown key; the keys are %s", strings.Join(keys(), ", "))
+		}
+		value, err := e.text()
+		if err != nil {
+			return Config{}, err
+		}
+		if err := set(&c, value, filepath.Dir(path)); err != nil {
+			return Config{}, e.wrap(err)
+		}
+	}
+	return c, nil
+}
+
+// Set changes one setting by its name in the file.
+func (c *Config) Set(key, value string) error {
+	set := setter(key)
+	if set == nil {
+		return fmt.Errorf("unknown setting %q; the settings are %s", key, strings.Join(keys(), ", "))
+	}
+	return set(c, value, "")
+}
+
+// setting is one thing to set. Relative paths in its value are taken from dir.
+type setting struct {
+	key string
+	set func(c *Config, value, dir string) error
+}
+
+func settings() []setting {
+	return []setting{
+		{Listen, setListen},
+		{Store, setStore},
+		{LogFormatKey, setLogFormat},
+		{LogLevelKey, setLogLevel},
+	}
+}
+
+func setter(key string) func(c *Config, value, dir string) error {
+	for _, s := range settings() {
+		if s.key == key {
+			return s.set
+		}
+	}
+	return nil
+}
+
+func keys() []string {
+	var names []string
+	for _, s := range settings() {
+		names = append(names, s.key)
+	}
+	return names
+}
+
+func setListen(c *Config, value, _ string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%q is not an address: write host:port, such as 127.0.0.1:8123, or :8123 for all addresses of "+
+			"this machine", value)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is not a port: use a number from 1 to 65535, or 0 for any free one", port)
+	}
+	c.Listen = value
+	return nil
+}
+
+func setStore(c *Config, value, dir string) error {
+	address, err := ParseStore(value)
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(address.Path) {
+		address.Path = filepath.Join(dir, address.Path)
+	}
+	c.Store = address
+	return nil
+}
+
+func setLogFormat(c *Config, value, _ string) error {
+	switch f := LogFormat(value); f {
+	case LogText, LogJSON:
+		c.LogFormat = f
+		return nil
+	}
+	return fmt.Errorf("%q is not a form of logs: use text or json", value)
+}
+
+func setLogLevel(c *Config, value, _ string) error {
+	switch value {
+	case "debug", "info", "warn", "error":
+		return c.LogLevel.UnmarshalText([]byte(value))
+	}
+	return fmt.Errorf("%q is not a level of logs: use debug, info, warn or error", value)
+}

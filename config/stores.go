@@ -1,0 +1,87 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/sqlite"
+)
+
+// StoreAddress says where the data is kept.
+type StoreAddress struct {
+	// Scheme is the kind of store.
+	Scheme string
+	// Path is what the kind makes of it: for sqlite the path of the database file.
+	Path string
+}
+
+func (a StoreAddress) String() string { return a.Scheme + ":" + a.Path }
+
+const schemeSQLite = "sqlite"
+
+// storeKind is one kind of store. A kind without open is known by its name only.
+type storeKind struct {
+	scheme string
+	open   func(ctx context.Context, c Config) (latchkey.Store, error)
+}
+
+// storeKinds is the registry: a store is added to the program by a line here.
+func storeKinds() []storeKind {
+	return []storeKind{
+		{schemeSQLite, openSQLite},
+		{"hass", nil},
+		{"postgres", nil},
+		{"postgresql", nil},
+	}
+}
+
+// ParseStore reads the address of a store. Its errors show no more of it than the scheme: an address may hold a
+// password.
+func ParseStore(text string) (StoreAddress, error) {
+	const advice = "use sqlite:PATH, such as sqlite:./latchkey.db"
+	scheme, path, found := strings.Cut(text, ":")
+	if !found {
+		return StoreAddress{}, errors.New("the address of a store begins with its kind: " + advice)
+	}
+	for _, kind := range storeKinds() {
+		switch {
+		case kind.scheme != scheme:
+			continue
+		case kind.open == nil:
+			return StoreAddress{}, fmt.Errorf("stores of the kind %s are not available in this build: use sqlite:PATH", scheme)
+		case path == "":
+			return StoreAddress{}, errors.New("the path of the store is missing: " + advice)
+		}
+		return StoreAddress{Scheme: scheme, Path: path}, nil
+	}
+	return StoreAddress{}, errors.New("unknown kind of store: " + advice)
+}
+
+// openStore opens the store of a configuration.
+func openStore(ctx context.Context, c Config) (latchkey.Store, error) {
+	for _, kind := range storeKinds() {
+		if kind.scheme == c.Store.Scheme && kind.open != nil {
+			return kind.open(ctx, c)
+		}
+	}
+	return nil, errors.New("unknown kind of store: use sqlite:PATH")
+}
+
+func openSQLite(ctx context.Context, c Config) (latchkey.Store, error) {
+	if c.MustExist {
+		if _, err := os.Stat(c.Store.Path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("database %s: %w: check the path, or make the first account with `latchkey user add`",
+				c.Store.Path, fs.ErrNotExist)
+		}
+	}
+	var options []sqlite.Option
+	if c.SealKey != "" {
+		options = append(options, sqlite.WithSealKey([]byte(c.SealKey.Reveal())))
+	}
+	return sqlite.Open(ctx, c.Store.Path, options...)
+}
