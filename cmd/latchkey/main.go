@@ -1,0 +1,132 @@
+// Command latchkey is the program: the server, and what an operator does with users and tokens beside it.
+//
+// Each file is one family of commands, which reads its flags and calls down. Nothing here decides about users, tokens
+// or requests, and nothing here touches SQL or writes HTTP.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const epilogue = `
+Every setting can stand in the YAML file of --config (listen, store, log_format,
+log_level) and in the environment (LATCHKEY_LISTEN and so on). A flag overrules
+the environment, which overrules the file. LATCHKEY_SEAL_KEY holds the key that
+seals the secrets in the store, where it is not kept in a file beside it.
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+`
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		got := <-signals
+		// First of all, so that from here on the next signal ends the program at once.
+		signal.Stop(signals)
+		cancel(fmt.Errorf("ended by a signal: %v", got))
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
+}
+
+// program is what a command runs in.
+type program struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	env    func(name string) (value string, ok bool)
+}
+
+type commands struct {
+	Help helpFlag `short:"h" help:"Show help."`
+
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	User    userCommands   `cmd:"" help:"Add and list users, and set their passwords."`
+	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
+	Version versionCommand `cmd:"" help:"Show the version of the program."`
+}
+
+// run is the program: it runs one command line and returns the exit code. The context ends when it is to wind up.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
+	env func(string) (string, bool),
+) int {
+	parser, err := kong.New(&commands{},
+		kong.Name("latchkey"),
+		kong.Description("Users, permissions, sessions and tokens for a house, spoken as Home Assistant's clients expect."),
+		kong.Writers(stdout, stderr), kong.NoDefaultHelp(), kong.Help(printHelp),
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	command, err := parser.Parse(args)
+	if errors.Is(err, errHelpShown) {
+		return exitOK
+	} else if err != nil {
+		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
+		return exitUsage
+	}
+	if err := command.Run(&program{ctx, stdin, stdout, stderr, env}); err != nil {
+		return fail(stderr, err)
+	}
+	return exitOK
+}
+
+func fail(stderr io.Writer, err error) int {
+	_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", oneLine(err))
+	return exitFailed
+}
+
+// oneLine returns the text of an error that may be made of several.
+func oneLine(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// helpFlag shows help and ends the parsing with errHelpShown.
+type helpFlag bool
+
+var errHelpShown = errors.New("help was shown")
+
+// BeforeReset is called by the parser when the flag is given.
+func (helpFlag) BeforeReset(command *kong.Context) error {
+	if err := command.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelpShown
+}
+
+func printHelp(options kong.HelpOptions, command *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, command); err != nil {
+		return err
+	}
+	_, err := io.WriteString(command.Stdout, epilogue)
+	return err
+}
+
+// commandPath returns how the command begins that was not understood.
+func commandPath(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if selected := wrong.Context.Selected(); selected != nil {
+			return selected.FullPath()
+		}
+	}
+	return "latchkey"
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run the program under its name.
+func TestMain(m *testing.M) {
+	testscript.Main(builder{m}, map[string]func(){"latchkey": main})
+}
+
+// builder builds the program before the tests run.
+type builder struct{ *testing.M }
+
+// binary is the built program, for the tests that send it signals.
+var binary string
+
+func (b builder) Run() int {
+	dir, err := os.MkdirTemp("", "latchkey")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "latchkey-built")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program without cgo: %v\n%s", err, out)
+		return 1
+	}
+	return b.M.Run()
+}
+
+// TestScripts runs what operators do, as they type it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": scriptServe, "stop": scriptStop, "http": scriptHTTP, "signin": scriptSignIn, "sql": scriptSQL,
+			"exitcode": scriptExitCode,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[serverKey{}] = &scriptServer{}
+			return nil
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}

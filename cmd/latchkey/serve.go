@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
+	"github.com/seed-6a977b3d/latchkey/indieauth"
+	"github.com/seed-6a977b3d/latchkey/server"
+	"github.com/seed-6a977b3d/latchkey/server/web"
+	"github.com/seed-6a977b3d/latchkey/server/ws"
+)
+
+// drainLimit is how long open requests may take after the signal to stop.
+const drainLimit = 10 * time.Second
+
+type serveCommand struct {
+	storeFlags
+	Listen    *string `placeholder:"HOST:PORT" help:"Address to serve on; 127.0.0.1:8123 unless set ($LATCHKEY_LISTEN)."`
+	LogFormat *string `placeholder:"FORMAT" help:"text or json; text unless set ($LATCHKEY_LOG_FORMAT)."`
+	LogLevel  *string `placeholder:"LEVEL" help:"debug, info, warn or error; info unless set ($LATCHKEY_LOG_LEVEL)."`
+}
+
+// Run serves until the context ends.
+func (c *serveCommand) Run(p *program) (err error) {
+	settings, err := c.load(p,
+		override{config.Listen, "--listen", c.Listen},
+		override{config.LogFormatKey, "--log-format", c.LogFormat},
+		override{config.LogLevelKey, "--log-level", c.LogLevel})
+	if err != nil {
+		return err
+	}
+	logger := newLogger(settings, p.stderr)
+	// Before the store: a second server started by mistake touches nothing.
+	listener, err := listen(p.ctx, settings.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }() // closed already, unless what follows fails
+	running, err := config.Open(p.ctx, settings, logger)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	code, err := setupCode(p.ctx, running.Manager)
+	if err != nil {
+		return err
+	}
+	w, err := newWire(running, code, logger)
+	if err != nil {
+		return err
+	}
+	if err := announce(p.stdout, listener.Addr(), code); err != nil {
+		return err
+	}
+	logger.Info("serving", "address", listener.Addr().String(), "store", settings.Store.String())
+	return w.serve(p.ctx, listener)
+}
+
+// listen opens the address.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var c net.ListenConfig
+	listener, err := c.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, adviseListen(address, err)
+	}
+	return listener, nil
+}
+
+// adviseListen adds what to do about an address that cannot be listened on.
+func adviseListen(address string, err error) error {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return fmt.Errorf("listen on %s: %w", address, err)
+	}
+	advice := map[syscall.Errno]string{
+		syscall.EADDRINUSE:    "another program, perhaps another latchkey, serves there; stop it or choose another port with --listen",
+		syscall.EACCES:        "ports below 1024 are for the administrator; choose a higher one with --listen",
+		syscall.EADDRNOTAVAIL: "it is not an address of this machine; choose one that is, or :PORT for all of them, with --listen",
+	}[number]
+	if advice == "" {
+		advice = "choose another address with --listen"
+	}
+	return fmt.Errorf("listen on %s: %w: %s", address, number, advice)
+}
+
+// setupCode returns a new code for the set-up from other machines, or nothing once there is an account.
+func setupCode(ctx context.Context, m *latchkey.Manager) (latchkey.Secret, error) {
+	onboarded, err := m.Onboarded(ctx)
+	if err != nil || onboarded {
+		return "", err
+	}
+	var random [10]byte // 80 bits: 16 letters and digits
+	_, _ = rand.Read(random[:])
+	text := base32.StdEncoding.EncodeToString(random[:])
+	return latchkey.Secret(strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")), nil
+}
+
+// announce tells the operator that the server is ready, in one write.
+func announce(w io.Writer, at net.Addr, code latchkey.Secret) error {
+	text := fmt.Sprintf("latchkey is ready: open %s\n", openAddress(at))
+	if code != "" {
+		text += fmt.Sprintf("to make the first account from another machine, use the setup code %s\n", code.Reveal())
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// openAddress returns what to type into a browser on this machine.
+func openAddress(at net.Addr) string {
+	host := at.String()
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		host = net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	}
+	return "http://" + host + "/"
+}
+
+// wire is everything that talks to clients.
+type wire struct {
+	http    *http.Server
+	sockets *ws.Handler
+	log     *slog.Logger
+}
+
+// newWire puts the API, the socket and the pages over what is running.
+func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wire, error) {
+	sockets, err := ws.New(r.Manager, ws.Options{Origin: origin, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	var api *server.Server // carries the pages, which ask it
+	pages, err := web.New(web.Options{
+		SetupCodeNeeded: func(r *http.Request) bool { return api.SetupCodeNeeded(r) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	api, err = server.New(r.Manager, server.Options{
+		Local: r.Passwords, Onboarding: r.Store, SetupCode: code, Pages: pages, WebSocket: sockets,
+		Redirects: &indieauth.Checker{Fetcher: &indieauth.PageFetcher{}}, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &wire{http: server.HTTPServer(api, logger), sockets: sockets, log: logger}, nil
+}
+
+// origin is where the server found that a request came from.
+func origin(r *http.Request) latchkey.Origin {
+	o, _ := server.OriginFrom(r.Context())
+	return o
+}
+
+// serve answers requests until the context ends, and then lets those that are open come to their end.
+func (w *wire) serve(ctx context.Context, l net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- w.http.Serve(l) }()
+	select {
+	case err := <-served:
+		w.drain()
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	w.log.Info("stopping: open requests have ten seconds to end")
+	w.drain()
+	<-served
+	return nil
+}
+
+// drain accepts nothing more, closes the sockets and waits for open requests, no longer than drainLimit.
+func (w *wire) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- w.sockets.Shutdown(ctx) }()
+	if err := w.http.Shutdown(ctx); err != nil {
+		w.log.Warn("open requests were cut off", "error", errors.Join(err, w.http.Close()))
+	}
+	if err := <-closed; err != nil {
+		w.log.Warn("open sockets were cut off", "error", err)
+	}
+}
