@@ -78,6 +78,8 @@ func errorFor(err error) *Error {
 		return &Error{Code: CodeInvalidFormat, Message: invalid.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return errTimeout
+	case errors.Is(err, latchkey.ErrLastAdmin):
+		return &Error{Code: CodeNotAllowed, Message: latchkey.ErrLastAdmin.Text}
 	case errors.Is(err, latchkey.ErrDenied):
 		return errUnauthorized
 	default:

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -28,7 +29,9 @@ var errRefused = errors.New("authentication refused")
 func (s *session) authenticate(r *http.Request) bool {
 	late := time.AfterFunc(authWithin, func() { s.end(websocket.StatusNormalClosure) })
 	defer late.Stop()
-	_ = s.send(authMessage{Type: "auth_required", HAVersion: s.handler.options.HAVersion})
+	if err := s.greet(); err != nil {
+		return false
+	}
 	kind, data, err := s.read()
 	if err != nil || kind != websocket.MessageText || !json.Valid(data) {
 		return false
@@ -48,6 +51,15 @@ func (s *session) authenticate(r *http.Request) bool {
 	}
 	_ = s.send(authMessage{Type: "auth_ok", HAVersion: s.handler.options.HAVersion})
 	return true
+}
+
+// greet sends the first message. It waits for that, so that what a hasty client sends cannot overtake it.
+func (s *session) greet() error {
+	text, err := encode(authMessage{Type: "auth_required", HAVersion: s.handler.options.HAVersion})
+	if err != nil {
+		return err
+	}
+	return s.conn.Write(context.Background(), websocket.MessageText, text) // end unblocks it
 }
 
 // attempt judges the first message.

@@ -127,8 +127,10 @@ func (a admin) update(ctx context.Context, c *Call, in userChange) (oneUser, err
 	switch {
 	case errors.Is(err, latchkey.ErrNotFound): // gone since it was looked up
 		return oneUser{}, errUserNotFound
-	case errors.Is(err, latchkey.ErrValue):
+	case errors.Is(err, latchkey.ErrUnknownGroup):
 		return oneUser{}, errUnknown
+	case errors.Is(err, latchkey.ErrOwnerDeactivated): // an owner since it was looked up
+		return oneUser{}, errDeactivate
 	}
 	return oneUser{describe(u)}, err
 }
