@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+)
+
+// applicationID marks a SQLite file as ours: "ltch".
+const applicationID = 0x6c746368
+
+// createPrivate makes the file, readable by its owner alone, unless it is there. SQLite gives the files that it puts
+// beside it the same mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// migrate brings the database to the newest version, one transaction a step. Of several processes that start at the same
+// time one does it, and the others wait.
+func (s *Store) migrate(ctx context.Context) error {
+	for {
+		done, err := s.migrateOnce(ctx)
+		if done || err != nil && !isBusy(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Store) migrateOnce(ctx context.Context) (done bool, err error) {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var version, id, tables int
+	err = errors.Join(
+		tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version),
+		tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id),
+		tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables))
+	switch {
+	case err != nil:
+		return false, err
+	case id != applicationID && tables > 0:
+		return false, errors.New("this is the database of another program; give latchkey a file of its own")
+	case version > len(migrations):
+		return false, fmt.Errorf("this database is of version %d, and this program knows versions up to %d: "+
+			"use the program that wrote it, or a newer one", version, len(migrations))
+	case version == len(migrations):
+		return true, nil
+	}
+	steps := fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", migrations[version], version+1, applicationID)
+	if _, err := tx.ExecContext(ctx, steps); err != nil {
+		return false, err
+	}
+	return false, tx.Commit()
+}
+
+// advise says what to do about a file that SQLite cannot use.
+func advise(err error) error {
+	var s *sqlite.Error
+	if errors.As(err, &s) && s.Code() == sqlite3.SQLITE_NOTADB {
+		return errors.New("this is not an SQLite database; give latchkey a file of its own")
+	}
+	return err
+}
+
+// checkPlace is where a known text is stored sealed, so that a wrong key is noticed when the database is opened.
+const (
+	checkPlace = "meta/seal_check"
+	checkText  = "latchkey"
+)
+
+// openBox returns the box with the key that was given, or the one in the file beside the database.
+func (s *Store) openBox(ctx context.Context, key []byte) (*seal.Box, error) {
+	keyFile := strings.TrimSuffix(s.path, filepath.Ext(s.path)) + ".key"
+	var check []byte
+	err := s.readers.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, checkPlace).Scan(&check)
+	fresh := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !fresh {
+		return nil, fmt.Errorf("open %s: %w", s.path, err)
+	}
+	source := "LATCHKEY_SEAL_KEY"
+	if key == nil {
+		source = keyFile
+		if key, err = readKey(keyFile, fresh); err != nil {
+			return nil, err
+		}
+	}
+	box, err := seal.New(key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
+	}
+	if fresh {
+		if check, err = s.firstCheck(ctx, box); err != nil {
+			return nil, fmt.Errorf("open %s: %w", s.path, err)
+		}
+	}
+	if _, err := box.Open(check, checkPlace); err != nil {
+		return nil, fmt.Errorf("open %s: key does not match this database; restore the key file or set LATCHKEY_SEAL_KEY", source)
+	}
+	return box, nil
+}
+
+// readKey reads the key file. It is made for a fresh database, and only for one: a new key would open nothing else.
+func readKey(path string, fresh bool) ([]byte, error) {
+	key, err := seal.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if !fresh {
+			return nil, fmt.Errorf("open %s: the key of this database is missing; restore the key file or set LATCHKEY_SEAL_KEY", path)
+		}
+		return seal.CreateFile(path)
+	}
+	return key, err
+}
+
+// firstCheck stores the known text. When another process was faster its text stays, and is returned.
+func (s *Store) firstCheck(ctx context.Context, box *seal.Box) (check []byte, err error) {
+	sealed, err := box.Seal([]byte(checkText), checkPlace)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.writer.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, checkPlace, sealed)
+	if err != nil {
+		return nil, err
+	}
+	err = s.writer.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, checkPlace).Scan(&check)
+	return check, err
+}

@@ -1,0 +1,150 @@
+// Package sqlite keeps latchkey's domain in one SQLite file, which several processes may use at the same time. It knows
+// tables, transactions and keys, and none of the rules of the domain.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// Store is a latchkey.Store in a SQLite file. Every Update is on the disk, fsync included, when it returns.
+type Store struct {
+	reader
+	path    string
+	readers *sql.DB // many connections, which only read
+	writer  *sql.DB // one connection, whose transactions lock the file from their beginning
+
+	origin    string // marks the changes of this Store among those of other processes
+	watchers  watchers
+	announce  sync.Mutex // held from a commit until its changes are told, so that they are told in order
+	stop      context.CancelFunc
+	following sync.WaitGroup
+	closing   sync.Once
+	closed    error
+}
+
+// Option changes how a store is opened.
+type Option func(*options)
+
+type options struct{ sealKey []byte }
+
+// WithSealKey gives the key of 32 bytes that seals the secrets in the database, instead of a key file beside it.
+func WithSealKey(key []byte) Option { return func(o *options) { o.sealKey = key } }
+
+// Open opens the database file, which is made when there is none. Secrets in it are sealed with the key in the file of
+// the same name with the extension .key, which is made along with the database; a key file that is missing or wrong is
+// refused, as is a database of a newer version and a file that is none of ours.
+func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s := &Store{path: path, origin: latchkey.NewID()}
+	defer func() {
+		if err != nil {
+			_ = s.closeDatabases()
+		}
+	}()
+	if s.writer, err = sql.Open("sqlite", dataSource(path, "&_txlock=immediate")); err != nil {
+		return nil, err
+	}
+	s.writer.SetMaxOpenConns(1)
+	if s.readers, err = sql.Open("sqlite", dataSource(path, "&_pragma=query_only(1)")); err != nil {
+		return nil, err
+	}
+	s.readers.SetMaxOpenConns(2 * runtime.GOMAXPROCS(0))
+	s.readers.SetMaxIdleConns(2 * runtime.GOMAXPROCS(0))
+	if err := s.migrate(ctx); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, advise(err))
+	}
+	if s.box, err = s.openBox(ctx, o.sealKey); err != nil {
+		return nil, err
+	}
+	s.q = s.readers
+	if err := s.follow(ctx); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// dataSource returns the driver's address of the file. Transactions wait up to five seconds for those of others, and are
+// on the disk when they are committed.
+func dataSource(path, more string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+}
+
+// Update implements latchkey.Store.
+func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
+	for {
+		err := s.updateOnce(ctx, fn)
+		if !isBusy(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) error {
+	began, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = began.Rollback() }() // does nothing after a commit
+	t := &tx{reader: reader{q: began, box: s.box}, sql: began}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := t.record(ctx, s.origin); err != nil {
+		return err
+	}
+	s.announce.Lock()
+	defer s.announce.Unlock()
+	if err := began.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	s.watchers.tell(t.changes)
+	return nil
+}
+
+// isBusy reports whether another process holds the file.
+func isBusy(err error) bool {
+	var s *sqlite.Error
+	return errors.As(err, &s) && s.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// Close implements io.Closer. Closing twice does no harm.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.stop()
+		s.following.Wait()
+		_, err := s.writer.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
+		if isBusy(err) {
+			err = nil // others have the file open and will do it
+		}
+		s.closed = errors.Join(err, s.closeDatabases())
+	})
+	return s.closed
+}
+
+func (s *Store) closeDatabases() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.readers, s.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
