@@ -21,11 +21,23 @@ type house struct {
 // newHouse opens a house in an empty folder. More providers and modules can be given.
 func newHouse(t testing.TB, o latchkey.Options) house {
 	t.Helper()
+	return newHouseOver(t, openStore(t), o)
+}
+
+// openStore opens a store in an empty folder. Tests with a clock of their own open it before they step into the bubble:
+// the store asks its file for news a few times a second, which would be often in ninety days.
+func openStore(t testing.TB) latchkey.Store {
+	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func newHouseOver(t testing.TB, store latchkey.Store, o latchkey.Options) house {
+	t.Helper()
 	local, err := homeassistant.New(store, homeassistant.Options{Cost: 4})
 	if err != nil {
 		t.Fatal(err)

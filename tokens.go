@@ -257,3 +257,27 @@ func (m *Manager) SetExpiry(ctx context.Context, tokenID string, expires bool) e
 		return tx.UpdateRefreshToken(ctx, t)
 	})
 }
+
+// RemoveRefreshTokens removes those refresh tokens of a user that match, all in one transaction, and returns how many
+// there were.
+func (m *Manager) RemoveRefreshTokens(ctx context.Context, userID string, match func(RefreshToken) bool) (int, error) {
+	removed := 0
+	err := m.store.Update(ctx, func(tx Tx) error {
+		removed = 0
+		tokens, err := tx.RefreshTokens(ctx, userID)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if !match(t) {
+				continue
+			}
+			if err := tx.DeleteRefreshToken(ctx, t.ID); err != nil {
+				return err
+			}
+			removed++
+		}
+		return nil
+	})
+	return removed, err
+}

@@ -122,8 +122,9 @@ func TestAccessTokens(t *testing.T) {
 
 // spec: manager.md §9 and §8, example with days 89, 90 and 120; leeway of 10 s
 func TestExpiry(t *testing.T) {
+	store := openStore(t)
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, latchkey.Options{})
+		h := newHouseOver(t, store, latchkey.Options{})
 		ctx := t.Context()
 		const day = 24 * time.Hour
 		anna := h.person(t, "anna")
@@ -237,8 +238,9 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 // spec: manager.md §7; models.md §6
 func TestAccessTokenLifetime(t *testing.T) {
+	store := openStore(t)
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, latchkey.Options{})
+		h := newHouseOver(t, store, latchkey.Options{})
 		ctx := t.Context()
 		token, err := h.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
 			UserID: h.person(t, "anna").ID, ClientName: latchkey.Text("GPS"), ClientIcon: "mdi:map",
