@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,7 @@ func TestRefusedFirstAccounts(t *testing.T) {
 		{"no client", owner(map[string]any{"client_id": nil}), misfit("required key not provided @ data['client_id']")},
 		{"no language", owner(map[string]any{"language": nil}), misfit("required key not provided @ data['language']")},
 		{"name is no text", owner(map[string]any{"name": 5}), misfit("expected str for dictionary value @ data['name']")},
+		{"username is no text", owner(map[string]any{"username": []any{}}), misfit("expected str for dictionary value @ data['username']")},
 		{"unknown key", owner(map[string]any{"admin": true}), misfit("extra keys not allowed @ data['admin']")},
 		{"empty username", owner(map[string]any{"username": ""}), misfit("length of value must be at least 1 for dictionary value @ data['username']")},
 		{"blank username", owner(map[string]any{"username": " \t"}), misfit("length of value must be at least 1 for dictionary value @ data['username']")},
@@ -290,6 +292,7 @@ func TestTheSetupCode(t *testing.T) {
 
 // What makes a request one of a person at the machine itself.
 func TestWhenTheSetupCodeIsNeeded(t *testing.T) {
+	w := newWire(t, setup{})
 	for _, tt := range []struct {
 		name, from, host string
 		header           map[string]string
@@ -309,6 +312,7 @@ func TestWhenTheSetupCodeIsNeeded(t *testing.T) {
 		{"DNS rebinding", "127.0.0.1", "evil.example:8123", nil, true},
 		{"DNS rebinding, a name that begins well", "127.0.0.1", "localhost.evil.example", nil, true},
 		{"an address of the home network", "127.0.0.1", "192.168.1.2:8123", nil, true},
+		{"no host", "127.0.0.1", "", nil, true},
 		{"proxy: Via", "127.0.0.1", "localhost:8123", map[string]string{"Via": "1.1 proxy"}, true},
 		{"proxy: Forwarded", "127.0.0.1", "localhost:8123", map[string]string{"Forwarded": "for=1.2.3.4"}, true},
 		{"proxy: X-Real-IP", "127.0.0.1", "localhost:8123", map[string]string{"X-Real-IP": "1.2.3.4"}, true},
@@ -321,19 +325,25 @@ func TestWhenTheSetupCodeIsNeeded(t *testing.T) {
 		{"a sibling's form", "127.0.0.1", "localhost:8123", map[string]string{"Sec-Fetch-Site": "same-site"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWire(t, setup{})
 			w.comeFrom(tt.from)
-			r := request{method: "POST", path: "/api/onboarding/users", body: jsonText(t, owner(nil)), header: map[string]string{}}
-			maps.Copy(r.header, tt.header)
-			r.header["Host"] = tt.host
-			a := w.do(r)
-			if tt.needed {
-				a.is(t, 403, `{"message":"Setup code required","code":"setup_code_required"}`)
-			} else if a.status != 200 {
-				t.Errorf("%d %s", a.status, a.body)
+			r := httptest.NewRequest("GET", "/onboarding.html", nil)
+			r.Host = tt.host
+			for name, value := range tt.header {
+				r.Header.Set(name, value)
+			}
+			if got := w.server.SetupCodeNeeded(r); got != tt.needed {
+				t.Errorf("needed: %v, want %v", got, tt.needed)
 			}
 		})
 	}
+	t.Run("over the wire", func(t *testing.T) {
+		w.from.Store(nil)
+		r := request{method: "POST", path: "/api/onboarding/users", body: jsonText(t, owner(nil))}
+		for _, header := range []map[string]string{{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Via": "1.1 proxy"}} {
+			r.header = header
+			w.do(r).is(t, 403, `{"message":"Setup code required","code":"setup_code_required"}`)
+		}
+	})
 	t.Run("proxy: X-Forwarded-For", func(t *testing.T) {
 		w := newWire(t, setup{server: func(o *server.Options) { o.Origin = nil }})
 		w.do(request{method: "POST", path: "/api/onboarding/users", body: jsonText(t, owner(nil)),

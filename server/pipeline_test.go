@@ -1,12 +1,17 @@
 package server_test
 
 import (
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/coder/websocket"
 
 	"github.com/seed-6a977b3d/latchkey/server"
 )
@@ -199,6 +204,12 @@ func TestFailuresAreNotToldToClients(t *testing.T) {
 	w.form("/auth/revoke", "token", "x").is(t, 500, "500: Internal Server Error")
 	w.form("/auth/token", "grant_type", "refresh_token", "refresh_token", "x").is(t, 500, "500: Internal Server Error")
 	w.get("/auth/providers").is(t, 500, "500: Internal Server Error")
+	w.get("/api/onboarding").is(t, 500, "500: Internal Server Error")
+	w.get("/api/onboarding/installation_type").is(t, 500, "500: Internal Server Error")
+	w.post("/api/onboarding/users", owner(nil)).is(t, 500, "500: Internal Server Error")
+	if _, err := server.New(w.Manager, server.Options{Local: w.local, Onboarding: w.store}); !errors.Is(err, errDisk) {
+		t.Errorf("a server over a store that cannot be read: %v", err)
+	}
 	for _, detail := range []string{"secret detail of the code", "secret detail of the disk", "pipeline_test.go"} {
 		if !strings.Contains(w.log.String(), detail) {
 			t.Errorf("the log does not hold %q", detail)
@@ -222,5 +233,64 @@ func TestAPanicInMidAnswerEndsTheConnection(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	if body, err := io.ReadAll(res.Body); err == nil || string(body) != "half" {
 		t.Errorf("body %q, error %v; want half and an error", body, err)
+	}
+}
+
+// The handler of the WebSocket can take the connection over, and keeps it longer than a request may last.
+func TestAConnectionCanBecomeAWebSocket(t *testing.T) {
+	w := newHouse(t, setup{server: func(o *server.Options) {
+		o.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return
+			}
+			from, _ := server.OriginFrom(r.Context())
+			_ = c.Write(r.Context(), websocket.MessageText, []byte("hello "+from.Addr.String()))
+			_ = c.Close(websocket.StatusNormalClosure, "")
+		})
+	}})
+	c, _, err := websocket.Dial(t.Context(), w.url+"/api/websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.CloseNow() }()
+	if _, b, err := c.Read(t.Context()); err != nil || string(b) != "hello 127.0.0.1" {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
+// What net/http would answer by itself goes through the pipeline, too.
+func TestOptionsOfTheServerAsAWhole(t *testing.T) {
+	w := newHouse(t, setup{})
+	c, err := net.Dial("tcp", w.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := io.WriteString(c, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404 ") || !strings.Contains(string(answer), "X-Frame-Options") {
+		t.Errorf("%q %v", answer, err)
+	}
+}
+
+// spec: http-auth.md, "M-1": of several Authorization lines only the first is looked at.
+func TestOnlyTheFirstAuthorizationCounts(t *testing.T) {
+	w := newHouse(t, setup{})
+	access, _ := w.tokens("anna")
+	for want, lines := range map[int][]string{
+		200: {"Bearer " + access, "Basic x"},
+		401: {"Basic x", "Bearer " + access},
+	} {
+		req := httptest.NewRequest("GET", "/api/", nil)
+		req.RemoteAddr = "127.0.0.1:1"
+		req.Header["Authorization"] = lines
+		rec := httptest.NewRecorder()
+		w.server.ServeHTTP(rec, req)
+		if rec.Code != want {
+			t.Errorf("%d, want %d", rec.Code, want)
+		}
 	}
 }

@@ -92,4 +92,8 @@ func TestRequireAuthProtectsOtherHandlers(t *testing.T) {
 	if a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Error("the security headers are missing")
 	}
+	strict := newHouse(t, setup{server: func(o *server.Options) { o.Origin = nil }})
+	strict.mount(strict.server.RequireAuth(whoAmI{})).
+		do(request{method: "GET", path: "/", header: map[string]string{"X-Forwarded-For": "127.0.0.1"}}).
+		is(t, 400, "400: Bad Request")
 }
