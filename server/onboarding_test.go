@@ -357,3 +357,20 @@ func TestWhenTheSetupCodeIsNeeded(t *testing.T) {
 		}
 	})
 }
+
+// The command line may make an account at the very moment at which a page does. Whoever comes second gets none: not
+// even one without rights, as nobody has signed in.
+func TestAFirstAccountIsNotMadeBesideOneThatWasFaster(t *testing.T) {
+	store := &racingStore{}
+	w := newWire(t, setup{store: store.over})
+	faster := func(tx latchkey.Tx) error {
+		return tx.InsertUser(t.Context(), latchkey.User{ID: latchkey.NewID(), IsActive: true, IsOwner: true})
+	}
+	store.theirs.Store(&faster)
+	w.post("/api/onboarding/users", owner(nil)).is(t, 403, userStepDone)
+	for u, err := range w.Users(t.Context()) {
+		if err != nil || len(u.Credentials) > 0 {
+			t.Errorf("%+v %v", u, err)
+		}
+	}
+}
