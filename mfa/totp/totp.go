@@ -1,0 +1,210 @@
+// Package totp is the second factor of authenticator apps: a code that changes every 30 seconds (RFC 6238, mfa.md §4).
+// It owns the secrets of its users and the rules by which their codes are accepted, and knows no login and no wire.
+package totp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/flow"
+	"github.com/seed-6a977b3d/latchkey/mfa/internal/onetime"
+)
+
+// Type is the module's type in configurations, and its id unless it is configured otherwise.
+const Type = "totp"
+
+// DefaultName is what the module is called unless it is configured otherwise.
+const DefaultName = "Time-based One Time Password"
+
+// Window is how many time steps before and after the current one a code of a login may belong to (security.md 13). In
+// the set-up only the current step counts, since that is where a clock that is wrong should be noticed.
+const Window = 1
+
+const (
+	period     = 30 // seconds in a time step
+	fieldCode  = "code"
+	maxRetries = 5
+
+	// dummySecret is what codes of unknown users are checked against (mfa.md §4).
+	dummySecret = "FPPTH34D4E3MI2HG"
+)
+
+// Store is what the module needs of a [latchkey.Store].
+type Store interface {
+	latchkey.ModuleDataReader
+	Update(ctx context.Context, fn func(latchkey.Tx) error) error
+}
+
+// Config sets the module up. The zero value is the default.
+type Config struct {
+	// ID names the module and what it stores; [Type] if empty.
+	ID string
+	// Name is shown to people; [DefaultName] if empty.
+	Name string
+}
+
+// Module asks for the code that an authenticator app shows.
+type Module struct {
+	store Store
+	id    string
+	name  string
+}
+
+var _ latchkey.MFAModule = (*Module)(nil)
+
+// New returns the module over the store. A store is required.
+func New(store Store, cfg Config) (*Module, error) {
+	if store == nil {
+		return nil, errors.New("totp: no store: give the one that the manager uses")
+	}
+	m := &Module{store: store, id: cfg.ID, name: cfg.Name}
+	if m.id == "" {
+		m.id = Type
+	}
+	if m.name == "" {
+		m.name = DefaultName
+	}
+	return m, nil
+}
+
+// ID implements [latchkey.MFAModule].
+func (m *Module) ID() string { return m.id }
+
+// Name implements [latchkey.MFAModule].
+func (m *Module) Name() string { return m.name }
+
+// MaxRetries implements [latchkey.MFAModule]: the fifth wrong code ends a login.
+func (m *Module) MaxRetries() int { return maxRetries }
+
+// Schema implements [latchkey.MFAModule].
+func (m *Module) Schema() flow.Schema {
+	return flow.Schema{{Name: fieldCode, Kind: flow.String, Presence: flow.Required}}
+}
+
+// record is what is stored for a user. LastStep is the latest time step whose code was accepted: no code of it or of an
+// earlier one is accepted again (security.md 12).
+type record struct {
+	Secret   string `json:"secret"`
+	LastStep int64  `json:"last_step,omitempty"`
+	onetime.Throttle
+}
+
+func (m *Module) read(ctx context.Context, r latchkey.ModuleDataReader, userID string) (record, error) {
+	data, err := r.ModuleData(ctx, m.id, userID)
+	if err != nil {
+		return record{}, err
+	}
+	var rec record
+	if err := json.Unmarshal(data, &rec); err != nil {
+		return record{}, fmt.Errorf("read the data of second factor %s for user %s: %w", m.id, userID, err)
+	}
+	return rec, nil
+}
+
+func (m *Module) write(ctx context.Context, tx latchkey.Tx, userID string, rec record) error {
+	data, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	return tx.PutModuleData(ctx, m.id, userID, data)
+}
+
+// IsSetUp implements [latchkey.MFAModule].
+func (m *Module) IsSetUp(ctx context.Context, userID string) (bool, error) {
+	_, err := m.store.ModuleData(ctx, m.id, userID)
+	if errors.Is(err, latchkey.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// SetUp implements [latchkey.MFAModule]. The data may bring a "secret" of its own, which is taken as it is; otherwise one
+// is made. It returns the secret. The user must exist: [latchkey.ErrNotFound].
+func (m *Module) SetUp(ctx context.Context, userID string, data map[string]any) (any, error) {
+	secret, _ := data["secret"].(string)
+	if secret == "" {
+		secret = onetime.NewSecret()
+	}
+	if err := m.setUp(ctx, userID, record{Secret: secret}); err != nil {
+		return nil, err
+	}
+	return secret, nil
+}
+
+// setUp replaces what is stored. Codes that were accepted stay used when the secret stays the same.
+func (m *Module) setUp(ctx context.Context, userID string, rec record) error {
+	return m.store.Update(ctx, func(tx latchkey.Tx) error {
+		next := rec
+		before, err := m.read(ctx, tx, userID)
+		if err == nil && before.Secret == next.Secret {
+			next.LastStep = max(next.LastStep, before.LastStep)
+		}
+		return m.write(ctx, tx, userID, next) // what could not be read is replaced
+	})
+}
+
+// Depose implements [latchkey.MFAModule].
+func (m *Module) Depose(ctx context.Context, userID string) error {
+	err := m.store.Update(ctx, func(tx latchkey.Tx) error { return tx.DeleteModuleData(ctx, m.id, userID) })
+	if errors.Is(err, latchkey.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Challenge implements [latchkey.MFAModule]. There is nothing to begin.
+func (m *Module) Challenge(context.Context, string) (json.RawMessage, error) { return nil, nil }
+
+// Verify implements [latchkey.MFAModule]. A code is accepted within [Window] and only once, on whatever node and in
+// whatever login it is given first. After ten wrong codes in a row, in whatever logins, answers are refused unseen for 30
+// seconds, after the next for a minute, and so on up to 15 minutes; a right one ends that (security.md 12 to 14).
+func (m *Module) Verify(ctx context.Context, userID string, _ json.RawMessage, in flow.Input) (bool, error) {
+	var right bool
+	err := m.store.Update(ctx, func(tx latchkey.Tx) error {
+		right = false
+		rec, err := m.read(ctx, tx, userID)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if rec.Delayed(now) {
+			return nil
+		}
+		var next record
+		next, right = rec.answer(in.Text(fieldCode), now)
+		return m.write(ctx, tx, userID, next)
+	})
+	if errors.Is(err, latchkey.ErrNotFound) {
+		record{Secret: dummySecret}.answer(in.Text(fieldCode), time.Now())
+		return false, nil
+	}
+	return right && err == nil, err
+}
+
+// answer returns what is known of the user after this answer, and whether it was right.
+func (r record) answer(typed string, now time.Time) (record, bool) {
+	step, ok := match(r.Secret, typed, now, Window)
+	if !ok || step <= r.LastStep {
+		r.Throttle = r.Failed(now)
+		return r, false
+	}
+	r.LastStep, r.Throttle = step, onetime.Throttle{}
+	return r, true
+}
+
+// match returns the latest time step within the window around now whose code was typed. All steps are looked at, so that
+// the time that it takes does not tell which one it was.
+func match(secret, typed string, now time.Time, window int64) (step int64, ok bool) {
+	current := now.Unix() / period
+	for s := current - window; s <= current+window; s++ {
+		code, err := onetime.Code(secret, uint64(s))
+		if err == nil && onetime.Equal(code, typed) {
+			step, ok = s, true
+		}
+	}
+	return step, ok
+}
