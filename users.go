@@ -305,18 +305,38 @@ func (m *Manager) UpdateCredentialsData(ctx context.Context, c Credentials, data
 // are [ErrCredentialsLinked].
 func (m *Manager) LinkUser(ctx context.Context, userID string, c Credentials) error {
 	return m.store.Update(ctx, func(tx Tx) error {
-		holder, err := tx.UserByCredentials(ctx, c.ID)
-		switch {
-		case err == nil && holder.ID == userID:
-			return nil
-		case err == nil:
-			return ErrCredentialsLinked
-		case !errors.Is(err, ErrNotFound):
+		switch holder, err := holderOf(ctx, tx, c); {
+		case err != nil:
 			return err
+		case holder == userID:
+			return nil
+		case holder != "":
+			return ErrCredentialsLinked
 		}
 		c.UserID = userID
 		return tx.InsertCredentials(ctx, c)
 	})
+}
+
+// holderOf returns the id of the user who holds the credentials, or who came to hold others for the same login of the
+// same provider since these were made; it is empty if nobody does.
+func holderOf(ctx context.Context, r Reader, c Credentials) (string, error) {
+	u, err := r.UserByCredentials(ctx, c.ID)
+	if err == nil {
+		return u.ID, nil
+	} else if !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	if c.Subject() == "" {
+		return "", nil
+	}
+	same, err := r.CredentialsBySubject(ctx, c.Provider, c.Subject())
+	for _, other := range same {
+		if other.Subject() == c.Subject() {
+			return other.UserID, err
+		}
+	}
+	return "", err
 }
 
 // GetOrCreateUser returns the user that holds the credentials. For new credentials it makes one as their provider
@@ -344,12 +364,9 @@ func (m *Manager) GetOrCreateUser(ctx context.Context, c Credentials) (User, err
 	}
 	var id string
 	err = m.store.Update(ctx, func(tx Tx) error {
-		// The same credentials may have been linked since they were checked, in another window say.
-		holder, err := tx.UserByCredentials(ctx, c.ID)
-		if err == nil {
-			id = holder.ID
-			return nil
-		} else if !errors.Is(err, ErrNotFound) {
+		// The same login may have been given a user since it was checked, in another window say.
+		var err error
+		if id, err = holderOf(ctx, tx, c); err != nil || id != "" {
 			return err
 		}
 		u := User{

@@ -369,3 +369,35 @@ func TestTheLastAdminStays(t *testing.T) {
 		t.Errorf("with another admin: %v", err)
 	}
 }
+
+// Two sign-ins with a login that nobody has yet must not make two users of it.
+func TestOneLoginIsOneUser(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	h.person(t, "anna")
+	unlinked := func(name string) latchkey.Credentials {
+		c, err := h.local.Credentials(ctx, map[string]any{"username": name})
+		if err != nil || !c.IsNew() {
+			t.Fatalf("credentials = %+v, %v", c, err)
+		}
+		return c
+	}
+	first, second, third := unlinked("Bob"), unlinked("bob"), unlinked("BOB")
+	bob, err := h.GetOrCreateUser(ctx, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.GetOrCreateUser(ctx, second)
+	if err != nil || again.ID != bob.ID {
+		t.Errorf("the second sign-in made %s, %v", again.ID, err)
+	}
+	if err := h.LinkUser(ctx, bob.ID, third); err != nil {
+		t.Errorf("linking what the user has already: %v", err)
+	}
+	if err := h.LinkUser(ctx, h.users(t)[0].ID, third); !errors.Is(err, latchkey.ErrCredentialsLinked) {
+		t.Errorf("linking what somebody else has: %v", err)
+	}
+	if got, _ := h.User(ctx, bob.ID); len(got.Credentials) != 1 {
+		t.Errorf("credentials = %v", got.Credentials)
+	}
+}

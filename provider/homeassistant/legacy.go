@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -26,6 +27,9 @@ func nameRule(ctx context.Context, r latchkey.PasswordReader) (func(string) stri
 
 // matching returns the records of a username, oldest first.
 func matching(ctx context.Context, r latchkey.PasswordReader, username string) ([]latchkey.Password, error) {
+	if strings.Contains(username, "\x00") || !utf8.ValidString(username) {
+		return nil, nil // nobody is called that, and not every database takes the question
+	}
 	name, err := nameRule(ctx, r)
 	if err != nil {
 		return nil, err

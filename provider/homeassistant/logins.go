@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -49,6 +51,13 @@ func taken(name string) error {
 
 // ErrEmptyUsername refuses a username of nothing (security.md W4).
 var ErrEmptyUsername = &latchkey.Error{Kind: latchkey.ErrValue, Text: "Username must not be empty"}
+
+// maxUsernameBytes bounds new usernames.
+const maxUsernameBytes = 1024
+
+// ErrUnusableUsername refuses a username that could not be typed or kept.
+var ErrUnusableUsername = &latchkey.Error{Kind: latchkey.ErrValue,
+	Text: "Username is too long, holds a NUL character or is not valid UTF-8: choose another"}
 
 // ValidateLogin checks a username and a password. Whatever is wrong is [latchkey.ErrInvalidAuth], and takes the time of
 // one bcrypt check whether the user exists or not.
@@ -107,6 +116,9 @@ func (p *Provider) NewLogin(ctx context.Context, username, password string) (Log
 func checkUsername(username string) error {
 	if username == "" {
 		return ErrEmptyUsername
+	}
+	if strings.Contains(username, "\x00") || !utf8.ValidString(username) || len(username) > maxUsernameBytes {
+		return ErrUnusableUsername
 	}
 	if latchkey.NormalizeUsername(username) != username {
 		return notNormalized(username)
