@@ -25,7 +25,7 @@ func TestSignedTokenIsTheKnownAnswer(t *testing.T) {
 // signed makes a token from any header and payload.
 func signed(key Secret, header, payload string) string {
 	s := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString([]byte(payload))
-	mac := macJWT(key, []byte(s))
+	mac := newMACKey(key).sum([]byte(s))
 	return s + "." + b64.EncodeToString(mac[:])
 }
 
@@ -86,7 +86,7 @@ func TestTokenClaims(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p, isToken := parseJWT(signed(testKey, tt.header, tt.payload))
-			if got := isToken && p.verify(testKey, "id", now); got != tt.want {
+			if got := isToken && p.verify(newMACKey(testKey), "id", now); got != tt.want {
 				t.Errorf("valid = %v, want %v", got, tt.want)
 			}
 		})
@@ -98,7 +98,7 @@ func TestWhatIsNoTokenIsRefused(t *testing.T) {
 	good := signJWT(testKey, "id", 1_700_000_000, 1_700_001_800)
 	head, signature := good[:strings.LastIndexByte(good, '.')+1], good[strings.LastIndexByte(good, '.')+1:]
 	now := time.Unix(1_700_000_100, 0)
-	if p, ok := parseJWT(good); !ok || !p.verify(testKey, "id", now) {
+	if p, ok := parseJWT(good); !ok || !p.verify(newMACKey(testKey), "id", now) {
 		t.Fatal("the good token is refused")
 	}
 	for name, token := range map[string]string{
@@ -117,7 +117,7 @@ func TestWhatIsNoTokenIsRefused(t *testing.T) {
 		"signed with no key":       signJWT("", "id", 1_700_000_000, 1_700_001_800),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if p, ok := parseJWT(token); ok && p.verify(testKey, "id", now) {
+			if p, ok := parseJWT(token); ok && p.verify(newMACKey(testKey), "id", now) {
 				t.Error("accepted")
 			}
 		})
@@ -148,7 +148,7 @@ func TestLongestToken(t *testing.T) {
 			}
 		}
 		p, ok := parseJWT(token)
-		if got, want := ok && p.verify(testKey, "id", now), length == 8192; got != want {
+		if got, want := ok && p.verify(newMACKey(testKey), "id", now), length == 8192; got != want {
 			t.Errorf("a token of %d characters: valid = %v, want %v", length, got, want)
 		}
 	}
@@ -169,7 +169,7 @@ func FuzzVerifyJWT(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		for _, candidate := range []string{token, resigned(token)} {
 			p, ok := parseJWT(candidate)
-			if !ok || !p.verify(testKey, "id", now) {
+			if !ok || !p.verify(newMACKey(testKey), "id", now) {
 				continue
 			}
 			if _, err := library.Parse(candidate, func(*jwt.Token) (any, error) { return []byte(testKey), nil }); err != nil {
@@ -186,7 +186,7 @@ func resigned(token string) string {
 		return token
 	}
 	s := parts[0] + "." + parts[1]
-	mac := macJWT(testKey, []byte(s))
+	mac := newMACKey(testKey).sum([]byte(s))
 	return s + "." + b64.EncodeToString(mac[:])
 }
 

@@ -40,7 +40,7 @@ type Manager struct {
 	lookup    permission.Lookup
 	log       *slog.Logger
 
-	tokens      *cache[RefreshToken]
+	tokens      *cache[signingToken]
 	users       *cache[User]
 	permissions *cache[*permission.Permissions] // by group ids
 
@@ -65,7 +65,7 @@ func New(store Store, o Options) (*Manager, error) {
 	m := &Manager{
 		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
 		lookup: o.Lookup, log: o.Logger,
-		tokens: newCache[RefreshToken](entries), users: newCache[User](entries),
+		tokens: newCache[signingToken](entries), users: newCache[User](entries),
 		permissions: newCache[*permission.Permissions](entries),
 	}
 	if o.Pending == nil {

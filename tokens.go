@@ -106,11 +106,25 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // RefreshToken returns the refresh token with this id, or [ErrNotFound].
 func (m *Manager) RefreshToken(ctx context.Context, id string) (RefreshToken, error) {
-	t, err := m.tokens.get(ctx, id, m.store.RefreshToken)
+	t, err := m.tokens.get(ctx, id, m.loadToken)
 	if err != nil {
 		return RefreshToken{}, err
 	}
-	return *t, nil
+	return t.RefreshToken, nil
+}
+
+// signingToken is a refresh token that is ready to check what was signed with it.
+type signingToken struct {
+	RefreshToken
+	mac macKey
+}
+
+func (m *Manager) loadToken(ctx context.Context, id string) (signingToken, error) {
+	t, err := m.store.RefreshToken(ctx, id)
+	if err != nil {
+		return signingToken{}, err
+	}
+	return signingToken{RefreshToken: t, mac: newMACKey(t.JWTKey)}, nil
 }
 
 // RefreshTokenBySecret returns the refresh token that a client holds, or [ErrNotFound]. The store finds it by a hash of
@@ -201,14 +215,14 @@ func (m *Manager) ValidateAccessToken(ctx context.Context, token string) (Sessio
 	if !ok {
 		return Session{}, ErrInvalidAccessToken
 	}
-	refresh, err := m.tokens.get(ctx, parsed.issuer, m.store.RefreshToken)
+	refresh, err := m.tokens.get(ctx, parsed.issuer, m.loadToken)
 	if errors.Is(err, ErrNotFound) {
-		parsed.verify(absentKey, parsed.issuer, time.Now())
+		parsed.verify(newMACKey(absentKey), parsed.issuer, time.Now())
 		return Session{}, ErrInvalidAccessToken
 	} else if err != nil {
 		return Session{}, err
 	}
-	if refresh.JWTKey == "" || !parsed.verify(refresh.JWTKey, refresh.ID, time.Now()) {
+	if refresh.JWTKey == "" || !parsed.verify(refresh.mac, refresh.ID, time.Now()) {
 		return Session{}, ErrInvalidAccessToken
 	}
 	user, err := m.users.get(ctx, refresh.UserID, m.store.User)
@@ -220,7 +234,7 @@ func (m *Manager) ValidateAccessToken(ctx context.Context, token string) (Sessio
 	if !user.IsActive {
 		return Session{}, ErrInvalidAccessToken
 	}
-	return Session{User: *user, Token: *refresh}, nil
+	return Session{User: *user, Token: refresh.RefreshToken}, nil
 }
 
 // RemoveRefreshToken removes a refresh token, which ends its access tokens and everything that [Manager.OnRevoke] waits

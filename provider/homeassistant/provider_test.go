@@ -84,7 +84,7 @@ func TestUsernameRules(t *testing.T) {
 		" carl":        homeassistant.ErrNotNormalized,
 		"carl\u3000":   homeassistant.ErrNotNormalized,
 		"a\x00b":       homeassistant.ErrUnusableUsername,
-		"\xff\xfe":     homeassistant.ErrNotNormalized,
+		"\xff\xfe":     homeassistant.ErrUnusableUsername,
 		"anna":         homeassistant.ErrUsernameTaken,
 		"carl":         nil,
 		"ca rl":        nil,
