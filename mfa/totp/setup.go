@@ -37,7 +37,7 @@ func (m *Module) SetUpStep(ctx context.Context, u latchkey.User, s flow.State, i
 		form, err := m.setUpForm(u, mem.Secret, flow.BaseError("invalid_code"))
 		return s, form, err
 	}
-	if err := m.setUp(ctx, u.ID, record{Secret: mem.Secret, LastStep: step}); err != nil {
+	if err := m.setUp(ctx, u.ID, user{Secret: mem.Secret, LastStep: step}); err != nil {
 		return s, nil, err
 	}
 	return s, flow.Done{Data: map[string]any{"result": nil}}, nil
@@ -47,7 +47,7 @@ func (m *Module) setUpForm(u latchkey.User, secret string, errs map[string]strin
 	url := URL(u.Name, secret)
 	qr, err := NewQRCode(url)
 	if err != nil {
-		return nil, fmt.Errorf("show second factor %s to user %s: %w", m.id, u.ID, err)
+		return nil, fmt.Errorf("show second factor %s to user %s: %w", m.ID(), u.ID, err)
 	}
 	return flow.Form{
 		StepID: flow.InitStep, Schema: m.Schema(), Errors: errs,

@@ -3,15 +3,16 @@
 package totp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/flow"
 	"github.com/seed-6a977b3d/latchkey/mfa/internal/onetime"
+	"github.com/seed-6a977b3d/latchkey/mfa/internal/record"
 )
 
 // Type is the module's type in configurations, and its id unless it is configured otherwise.
@@ -49,8 +50,7 @@ type Config struct {
 
 // Module asks for the code that an authenticator app shows.
 type Module struct {
-	store Store
-	id    string
+	users record.Table[user]
 	name  string
 }
 
@@ -61,18 +61,14 @@ func New(store Store, cfg Config) (*Module, error) {
 	if store == nil {
 		return nil, errors.New("totp: no store: give the one that the manager uses")
 	}
-	m := &Module{store: store, id: cfg.ID, name: cfg.Name}
-	if m.id == "" {
-		m.id = Type
-	}
-	if m.name == "" {
-		m.name = DefaultName
-	}
-	return m, nil
+	return &Module{
+		users: record.Table[user]{Store: store, ModuleID: cmp.Or(cfg.ID, Type)},
+		name:  cmp.Or(cfg.Name, DefaultName),
+	}, nil
 }
 
 // ID implements [latchkey.MFAModule].
-func (m *Module) ID() string { return m.id }
+func (m *Module) ID() string { return m.users.ModuleID }
 
 // Name implements [latchkey.MFAModule].
 func (m *Module) Name() string { return m.name }
@@ -85,41 +81,17 @@ func (m *Module) Schema() flow.Schema {
 	return flow.Schema{{Name: fieldCode, Kind: flow.String, Presence: flow.Required}}
 }
 
-// record is what is stored for a user. LastStep is the latest time step whose code was accepted: no code of it or of an
+// user is what is stored for a user. LastStep is the latest time step whose code was accepted: no code of it or of an
 // earlier one is accepted again (security.md 12).
-type record struct {
+type user struct {
 	Secret   string `json:"secret"`
 	LastStep int64  `json:"last_step,omitempty"`
 	onetime.Throttle
 }
 
-func (m *Module) read(ctx context.Context, r latchkey.ModuleDataReader, userID string) (record, error) {
-	data, err := r.ModuleData(ctx, m.id, userID)
-	if err != nil {
-		return record{}, err
-	}
-	var rec record
-	if err := json.Unmarshal(data, &rec); err != nil {
-		return record{}, fmt.Errorf("read the data of second factor %s for user %s: %w", m.id, userID, err)
-	}
-	return rec, nil
-}
-
-func (m *Module) write(ctx context.Context, tx latchkey.Tx, userID string, rec record) error {
-	data, err := json.Marshal(rec)
-	if err != nil {
-		return err
-	}
-	return tx.PutModuleData(ctx, m.id, userID, data)
-}
-
 // IsSetUp implements [latchkey.MFAModule].
 func (m *Module) IsSetUp(ctx context.Context, userID string) (bool, error) {
-	_, err := m.store.ModuleData(ctx, m.id, userID)
-	if errors.Is(err, latchkey.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return m.users.Has(ctx, userID)
 }
 
 // SetUp implements [latchkey.MFAModule]. The data may bring a "secret" of its own, which is taken as it is; otherwise one
@@ -129,32 +101,26 @@ func (m *Module) SetUp(ctx context.Context, userID string, data map[string]any) 
 	if secret == "" {
 		secret = onetime.NewSecret()
 	}
-	if err := m.setUp(ctx, userID, record{Secret: secret}); err != nil {
+	if err := m.setUp(ctx, userID, user{Secret: secret}); err != nil {
 		return nil, err
 	}
 	return secret, nil
 }
 
 // setUp replaces what is stored. Codes that were accepted stay used when the secret stays the same.
-func (m *Module) setUp(ctx context.Context, userID string, rec record) error {
-	return m.store.Update(ctx, func(tx latchkey.Tx) error {
-		next := rec
-		before, err := m.read(ctx, tx, userID)
+func (m *Module) setUp(ctx context.Context, userID string, u user) error {
+	return m.users.Store.Update(ctx, func(tx latchkey.Tx) error {
+		next := u
+		before, err := m.users.Read(ctx, tx, userID)
 		if err == nil && before.Secret == next.Secret {
 			next.LastStep = max(next.LastStep, before.LastStep)
 		}
-		return m.write(ctx, tx, userID, next) // what could not be read is replaced
+		return m.users.Write(ctx, tx, userID, next) // what could not be read is replaced
 	})
 }
 
 // Depose implements [latchkey.MFAModule].
-func (m *Module) Depose(ctx context.Context, userID string) error {
-	err := m.store.Update(ctx, func(tx latchkey.Tx) error { return tx.DeleteModuleData(ctx, m.id, userID) })
-	if errors.Is(err, latchkey.ErrNotFound) {
-		return nil
-	}
-	return err
-}
+func (m *Module) Depose(ctx context.Context, userID string) error { return m.users.Delete(ctx, userID) }
 
 // Challenge implements [latchkey.MFAModule]. There is nothing to begin.
 func (m *Module) Challenge(context.Context, string) (json.RawMessage, error) { return nil, nil }
@@ -164,36 +130,35 @@ func (m *Module) Challenge(context.Context, string) (json.RawMessage, error) { r
 // seconds, after the next for a minute, and so on up to 15 minutes; a right one ends that (security.md 12 to 14).
 func (m *Module) Verify(ctx context.Context, userID string, _ json.RawMessage, in flow.Input) (bool, error) {
 	var right bool
-	err := m.store.Update(ctx, func(tx latchkey.Tx) error {
+	err := m.users.Store.Update(ctx, func(tx latchkey.Tx) error {
 		right = false
-		rec, err := m.read(ctx, tx, userID)
+		u, err := m.users.Read(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
 		now := time.Now()
-		if rec.Delayed(now) {
+		if u.Delayed(now) {
 			return nil
 		}
-		var next record
-		next, right = rec.answer(in.Text(fieldCode), now)
-		return m.write(ctx, tx, userID, next)
+		u, right = u.answer(in.Text(fieldCode), now)
+		return m.users.Write(ctx, tx, userID, u)
 	})
 	if errors.Is(err, latchkey.ErrNotFound) {
-		record{Secret: dummySecret}.answer(in.Text(fieldCode), time.Now())
+		user{Secret: dummySecret}.answer(in.Text(fieldCode), time.Now())
 		return false, nil
 	}
 	return right && err == nil, err
 }
 
 // answer returns what is known of the user after this answer, and whether it was right.
-func (r record) answer(typed string, now time.Time) (record, bool) {
-	step, ok := match(r.Secret, typed, now, Window)
-	if !ok || step <= r.LastStep {
-		r.Throttle = r.Failed(now)
-		return r, false
+func (u user) answer(typed string, now time.Time) (user, bool) {
+	step, ok := match(u.Secret, typed, now, Window)
+	if !ok || step <= u.LastStep {
+		u.Throttle = u.Failed(now)
+		return u, false
 	}
-	r.LastStep, r.Throttle = step, onetime.Throttle{}
-	return r, true
+	u.LastStep, u.Throttle = step, onetime.Throttle{}
+	return u, true
 }
 
 // match returns the latest time step within the window around now whose code was typed. All steps are looked at, so that
