@@ -263,7 +263,7 @@ func (r reader) LongLivedToken(ctx context.Context, userID, clientName string) (
 
 func (r reader) ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]latchkey.RefreshToken, error) {
 	return collect(ctx, r.q, r.scanToken, selectToken+
-		`WHERE expire_at IS NOT NULL AND expire_at <= ? ORDER BY expire_at LIMIT ?`, at.UnixMicro(), limit)
+		`WHERE expire_at IS NOT NULL AND expire_at <= ? ORDER BY expire_at, seq LIMIT ?`, at.UnixMicro(), limit)
 }
 
 func (r reader) NextExpiry(ctx context.Context) (time.Time, error) {
@@ -301,8 +301,10 @@ func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte
 	return r.box.Open(sealed, modulePlace(moduleID, userID))
 }
 
-// modulePlace binds sealed data to its module and user.
-func modulePlace(moduleID, userID string) string { return "module_data/" + moduleID + "/" + userID }
+// modulePlace binds sealed data to its module and user. The quotes keep any two pairs of ids apart.
+func modulePlace(moduleID, userID string) string {
+	return fmt.Sprintf("module_data/%q/%q", moduleID, userID)
+}
 
 func (r reader) OnboardingDone(ctx context.Context) ([]string, error) {
 	return collect(ctx, r.q, scanText, `SELECT step FROM onboarding ORDER BY seq`)

@@ -70,10 +70,10 @@ var migrations = []string{
 	CREATE INDEX passwords_normalized ON passwords (normalized);
 	CREATE INDEX passwords_odd ON passwords (username) WHERE username <> normalized;
 	CREATE TABLE module_data (
-		module_id TEXT NOT NULL,
 		user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+		module_id TEXT NOT NULL,
 		data BLOB NOT NULL,
-		PRIMARY KEY (module_id, user_id)
+		PRIMARY KEY (user_id, module_id)
 	) STRICT, WITHOUT ROWID;
 	CREATE TABLE onboarding (seq INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL UNIQUE) STRICT;
 	CREATE TABLE changes (

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -26,7 +27,7 @@ type Store struct {
 
 	origin    string // marks the changes of this Store among those of other processes
 	watchers  watchers
-	announce  sync.Mutex // held from a commit until its changes are told, so that they are told in order
+	announce  sync.Mutex // held from a commit until its changes are told, so that they are told in order, one at a time
 	stop      context.CancelFunc
 	following sync.WaitGroup
 	closing   sync.Once
@@ -49,7 +50,15 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	for _, opt := range opts {
 		opt(&o)
 	}
+	// Absolute, so that the file stays the same when the program changes its folder, and so that nothing at the
+	// beginning of the path reads as something else in the address of a file.
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
 	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := inspect(ctx, path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	s := &Store{path: path, origin: latchkey.NewID()}
@@ -68,12 +77,12 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	s.readers.SetMaxOpenConns(2 * runtime.GOMAXPROCS(0))
 	s.readers.SetMaxIdleConns(2 * runtime.GOMAXPROCS(0))
 	if err := s.migrate(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, advise(err))
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	if s.box, err = s.openBox(ctx, o.sealKey); err != nil {
 		return nil, err
 	}
-	s.q = s.readers
+	s.q = &prepared{db: s.readers}
 	if err := s.follow(ctx); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -83,16 +92,22 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 // dataSource returns the driver's address of the file. Transactions wait up to five seconds for those of others, and are
 // on the disk when they are committed.
 func dataSource(path, more string) string {
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+	return fileURL(path) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+}
+
+func fileURL(path string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?_pragma=busy_timeout(5000)"
 }
 
 // Update implements latchkey.Store.
 func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
 	for {
 		err := s.updateOnce(ctx, fn)
-		if !isBusy(err) || ctx.Err() != nil {
+		if !isBusy(err) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 }

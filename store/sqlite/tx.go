@@ -60,13 +60,42 @@ func written(err error, what string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-func (t *tx) note(kind latchkey.ChangeKind, id string) {
-	t.Announce(latchkey.Change{Kind: kind, ID: id})
+// note notes that the operation at hand changes these.
+func (t *tx) note(kind latchkey.ChangeKind, ids ...string) {
+	for _, id := range ids {
+		t.Announce(latchkey.Change{Kind: kind, ID: id})
+	}
 }
 
 func (t *tx) Announce(c latchkey.Change) { t.changes = append(t.changes, c) }
 
+// noted notes a change unless the statement that makes it has failed.
+func (t *tx) noted(err error, kind latchkey.ChangeKind, id string) error {
+	if err == nil {
+		t.note(kind, id)
+	}
+	return err
+}
+
+// whole runs the steps of one operation so that all of them are done or none, also when the transaction goes on after
+// the operation has failed.
+func (t *tx) whole(ctx context.Context, steps func() error) error {
+	noted := len(t.changes)
+	if err := t.exec(ctx, "begin operation", `SAVEPOINT operation`); err != nil {
+		return err
+	}
+	if err := steps(); err != nil {
+		t.changes = t.changes[:noted]
+		return errors.Join(err, t.exec(ctx, "undo operation", `ROLLBACK TO operation; RELEASE operation`))
+	}
+	return t.exec(ctx, "end operation", `RELEASE operation`)
+}
+
 func (t *tx) InsertUser(ctx context.Context, u latchkey.User) error {
+	return t.whole(ctx, func() error { return t.insertUser(ctx, u) })
+}
+
+func (t *tx) insertUser(ctx context.Context, u latchkey.User) error {
 	err := t.exec(ctx, "insert user "+u.ID, `INSERT INTO users (id, name, is_owner, is_active, system_generated, local_only)
 		VALUES (?, ?, ?, ?, ?, ?)`, u.ID, column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly)
 	if err != nil {
@@ -86,6 +115,10 @@ func (t *tx) InsertUser(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) UpdateUser(ctx context.Context, u latchkey.User) error {
+	return t.whole(ctx, func() error { return t.updateUser(ctx, u) })
+}
+
+func (t *tx) updateUser(ctx context.Context, u latchkey.User) error {
 	err := t.execOne(ctx, "update user "+u.ID, `UPDATE users SET name = ?, is_owner = ?, is_active = ?,
 		system_generated = ?, local_only = ? WHERE id = ?`,
 		column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly, u.ID)
@@ -119,20 +152,21 @@ func (t *tx) setGroups(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) DeleteUser(ctx context.Context, id string) error {
-	if err := t.noteRemoved(ctx, `user_id = ?`, id); err != nil {
+	tokens, err := t.tokenIDs(ctx, `user_id = ?`, id)
+	if err != nil {
+		return err
+	}
+	if err := t.execOne(ctx, "delete user "+id, `DELETE FROM users WHERE id = ?`, id); err != nil {
 		return err
 	}
 	t.note(latchkey.UserChanged, id)
-	return t.execOne(ctx, "delete user "+id, `DELETE FROM users WHERE id = ?`, id)
+	t.note(latchkey.TokenRemoved, tokens...)
+	return nil
 }
 
-// noteRemoved notes the end of all tokens that are about to be deleted along with what they belong to.
-func (t *tx) noteRemoved(ctx context.Context, where string, arg any) error {
-	ids, err := collect(ctx, t.q, scanText, `SELECT id FROM refresh_tokens WHERE `+where, arg)
-	for _, id := range ids {
-		t.note(latchkey.TokenRemoved, id)
-	}
-	return err
+// tokenIDs returns the tokens that are about to be deleted along with what they belong to.
+func (t *tx) tokenIDs(ctx context.Context, where string, arg any) ([]string, error) {
+	return collect(ctx, t.q, scanText, `SELECT id FROM refresh_tokens WHERE `+where+` ORDER BY seq`, arg)
 }
 
 func (t *tx) InsertGroup(ctx context.Context, g latchkey.Group) error {
@@ -143,8 +177,9 @@ func (t *tx) InsertGroup(ctx context.Context, g latchkey.Group) error {
 	if err != nil {
 		return err
 	}
-	t.note(latchkey.GroupChanged, g.ID)
-	return t.exec(ctx, "insert group "+g.ID, `INSERT INTO groups (id, name, policy) VALUES (?, ?, ?)`, g.ID, column(g.Name), string(policy))
+	err = t.exec(ctx, "insert group "+g.ID, `INSERT INTO groups (id, name, policy) VALUES (?, ?, ?)`,
+		g.ID, column(g.Name), string(policy))
+	return t.noted(err, latchkey.GroupChanged, g.ID)
 }
 
 func isSystemGroup(id string) bool {
@@ -156,8 +191,9 @@ func (t *tx) UpdateGroup(ctx context.Context, g latchkey.Group) error {
 	if err != nil {
 		return err
 	}
-	t.note(latchkey.GroupChanged, g.ID)
-	return t.execOne(ctx, "update group "+g.ID, `UPDATE groups SET name = ?, policy = ? WHERE id = ?`, column(g.Name), string(policy), g.ID)
+	err = t.execOne(ctx, "update group "+g.ID, `UPDATE groups SET name = ?, policy = ? WHERE id = ?`,
+		column(g.Name), string(policy), g.ID)
+	return t.noted(err, latchkey.GroupChanged, g.ID)
 }
 
 func (t *tx) DeleteGroup(ctx context.Context, id string) error {
@@ -169,9 +205,7 @@ func (t *tx) DeleteGroup(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, member := range members {
-		t.note(latchkey.UserChanged, member)
-	}
+	t.note(latchkey.UserChanged, members...)
 	return t.exec(ctx, "leave group "+id, `DELETE FROM user_groups WHERE group_id = ?`, id)
 }
 
@@ -180,43 +214,47 @@ func (t *tx) InsertCredentials(ctx context.Context, c latchkey.Credentials) erro
 	if err != nil {
 		return err
 	}
-	t.note(latchkey.UserChanged, c.UserID)
-	return t.exec(ctx, "insert credentials "+c.ID, `INSERT INTO credentials
+	err = t.exec(ctx, "insert credentials "+c.ID, `INSERT INTO credentials
 		(id, user_id, provider_type, provider_id, subject, data) VALUES (?, ?, ?, ?, ?, ?)`,
 		c.ID, c.UserID, c.Provider.Type, column(c.Provider.ID), latchkey.NormalizeUsername(c.Subject()), string(data))
+	return t.noted(err, latchkey.UserChanged, c.UserID)
 }
 
-// holder notes a change of the user who holds the credentials.
-func (t *tx) holder(ctx context.Context, credentialsID string) error {
-	var userID string
-	err := t.q.QueryRowContext(ctx, `SELECT user_id FROM credentials WHERE id = ?`, credentialsID).Scan(&userID)
-	if err := found(err, "credentials", credentialsID); err != nil {
-		return err
-	}
-	t.note(latchkey.UserChanged, userID)
-	return nil
+// holder returns the id of the user who holds the credentials.
+func (t *tx) holder(ctx context.Context, credentialsID string) (userID string, err error) {
+	err = t.q.QueryRowContext(ctx, `SELECT user_id FROM credentials WHERE id = ?`, credentialsID).Scan(&userID)
+	return userID, found(err, "credentials", credentialsID)
 }
 
 func (t *tx) UpdateCredentials(ctx context.Context, c latchkey.Credentials) error {
-	if err := t.holder(ctx, c.ID); err != nil {
+	userID, err := t.holder(ctx, c.ID)
+	if err != nil {
 		return err
 	}
 	data, err := json.Marshal(c.Data)
 	if err != nil {
 		return err
 	}
-	return t.execOne(ctx, "update credentials "+c.ID, `UPDATE credentials SET subject = ?, data = ? WHERE id = ?`,
+	err = t.execOne(ctx, "update credentials "+c.ID, `UPDATE credentials SET subject = ?, data = ? WHERE id = ?`,
 		latchkey.NormalizeUsername(c.Subject()), string(data), c.ID)
+	return t.noted(err, latchkey.UserChanged, userID)
 }
 
 func (t *tx) DeleteCredentials(ctx context.Context, id string) error {
-	if err := t.holder(ctx, id); err != nil {
+	userID, err := t.holder(ctx, id)
+	if err != nil {
 		return err
 	}
-	if err := t.noteRemoved(ctx, `credential_id = ?`, id); err != nil {
+	tokens, err := t.tokenIDs(ctx, `credential_id = ?`, id)
+	if err != nil {
 		return err
 	}
-	return t.execOne(ctx, "delete credentials "+id, `DELETE FROM credentials WHERE id = ?`, id)
+	if err := t.execOne(ctx, "delete credentials "+id, `DELETE FROM credentials WHERE id = ?`, id); err != nil {
+		return err
+	}
+	t.note(latchkey.UserChanged, userID)
+	t.note(latchkey.TokenRemoved, tokens...)
+	return nil
 }
 
 func (t *tx) InsertRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
@@ -234,17 +272,17 @@ func (t *tx) InsertRefreshToken(ctx context.Context, n latchkey.RefreshToken) er
 }
 
 func (t *tx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
-	t.note(latchkey.TokenChanged, n.ID)
-	return t.execOne(ctx, "update refresh token "+n.ID, `UPDATE refresh_tokens SET client_id = ?, client_name = ?,
+	err := t.execOne(ctx, "update refresh token "+n.ID, `UPDATE refresh_tokens SET client_id = ?, client_name = ?,
 		client_icon = ?, created_at = ?, access_token_expiration = ?, last_used_at = ?, last_used_ip = ?, expire_at = ?,
 		credential_id = ?, version = ? WHERE id = ?`,
 		column(n.ClientID), orNull(n.ClientName), orNull(n.ClientIcon), n.CreatedAt.UnixMicro(), int64(n.AccessTokenExpiration),
 		micros(n.LastUsedAt), orNull(n.LastUsedIP), micros(n.ExpireAt), orNull(n.CredentialID), orNull(n.Version), n.ID)
+	return t.noted(err, latchkey.TokenChanged, n.ID)
 }
 
 func (t *tx) DeleteRefreshToken(ctx context.Context, id string) error {
-	t.note(latchkey.TokenRemoved, id)
-	return t.execOne(ctx, "delete refresh token "+id, `DELETE FROM refresh_tokens WHERE id = ?`, id)
+	err := t.execOne(ctx, "delete refresh token "+id, `DELETE FROM refresh_tokens WHERE id = ?`, id)
+	return t.noted(err, latchkey.TokenRemoved, id)
 }
 
 func (t *tx) InsertPassword(ctx context.Context, p latchkey.Password) error {
@@ -267,7 +305,7 @@ func (t *tx) PutModuleData(ctx context.Context, moduleID, userID string, data []
 		return err
 	}
 	return t.exec(ctx, "put data of module "+moduleID, `INSERT INTO module_data (module_id, user_id, data) VALUES (?, ?, ?)
-		ON CONFLICT (module_id, user_id) DO UPDATE SET data = excluded.data`, moduleID, userID, sealed)
+		ON CONFLICT (user_id, module_id) DO UPDATE SET data = excluded.data`, moduleID, userID, sealed)
 }
 
 func (t *tx) DeleteModuleData(ctx context.Context, moduleID, userID string) error {

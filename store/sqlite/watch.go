@@ -17,7 +17,7 @@ const (
 	pollEvery = 200 * time.Millisecond
 	// keepChanges is how long changes are kept for processes that have not read them yet.
 	keepChanges = time.Hour
-	// pruneEvery is how often older ones are deleted, and pruneStep how many at a time.
+	// pruneEvery is how often older ones are deleted, and pruneStep how many between one poll and the next.
 	pruneEvery = time.Minute
 	pruneStep  = 1000
 )
@@ -47,6 +47,13 @@ func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) {
 	}
 }
 
+// tell calls the watchers, one after another and never two at the same time.
+func (s *Store) tell(changes []latchkey.Change) {
+	s.announce.Lock()
+	defer s.announce.Unlock()
+	s.watchers.tell(changes)
+}
+
 func (w *watchers) tell(changes []latchkey.Change) {
 	if len(changes) == 0 {
 		return
@@ -65,7 +72,7 @@ type follower struct {
 	conn    *sql.Conn // data_version counts what others do to the file, for one connection
 	version int64
 	last    int64 // the newest change that was read
-	pruned  time.Time
+	prune   time.Time
 }
 
 // follow begins to tell the watchers what other processes change from now on.
@@ -74,10 +81,10 @@ func (s *Store) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{store: s, conn: conn, pruned: time.Now()}
+	f := &follower{store: s, conn: conn, prune: time.Now().Add(pruneEvery)}
 	err = errors.Join(
 		conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&f.version),
-		conn.QueryRowContext(ctx, `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)`).Scan(&f.last))
+		conn.QueryRowContext(ctx, selectNewest).Scan(&f.last))
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
@@ -99,63 +106,88 @@ func (f *follower) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := f.read(ctx); err != nil && ctx.Err() == nil {
-			// Nothing is known until the file can be read again, and then everything may be different.
-			f.version = -1
-			f.store.watchers.tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+		news, err := f.news(ctx)
+		if ctx.Err() != nil {
+			return
 		}
-		if time.Since(f.pruned) >= pruneEvery {
-			f.pruned = time.Now()
-			f.store.prune(ctx)
+		if err != nil {
+			// Nothing is known until the file can be read again, and then everything may be different.
+			f.version = unread
+			news = []latchkey.Change{{Kind: latchkey.ChangesLost}}
+		}
+		f.store.tell(news)
+		if now := time.Now(); !now.Before(f.prune) {
+			if full := f.store.prune(ctx, now.Add(-keepChanges)); !full {
+				f.prune = now.Add(pruneEvery)
+			}
 		}
 	}
 }
 
-// read tells what others have changed since the last time.
-func (f *follower) read(ctx context.Context) error {
+// unread stands for a state of the file that could not be read; it is no data_version.
+const unread = -1
+
+// selectNewest asks for the number of the newest change, also when it was pruned.
+const selectNewest = `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)`
+
+// news returns what others have changed since the last time.
+func (f *follower) news(ctx context.Context) ([]latchkey.Change, error) {
 	var version int64
 	if err := f.conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
-		return err
+		return nil, err
 	}
 	if version == f.version {
-		return nil
+		return nil, nil
 	}
-	type row struct {
-		seq    int64
-		origin string
-		change latchkey.Change
-	}
-	scan := func(r interface{ Scan(...any) error }) (got row, err error) {
-		err = r.Scan(&got.seq, &got.origin, &got.change.Kind, &got.change.ID)
-		return got, err
-	}
-	var newest int64
-	if err := f.conn.QueryRowContext(ctx, `SELECT seq FROM sqlite_sequence WHERE name = 'changes'`).Scan(&newest); err != nil &&
-		!errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	rows, err := collect(ctx, f.conn, scan, `SELECT seq, origin, kind, id FROM changes WHERE seq > ? ORDER BY seq`, f.last)
+	rows, newest, err := f.rows(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var news []latchkey.Change
-	if f.version == -1 || int64(len(rows)) < newest-f.last {
+	if f.version == unread || int64(len(rows)) < newest-f.last {
 		news = append(news, latchkey.Change{Kind: latchkey.ChangesLost})
-		f.last = newest
 	}
 	for _, r := range rows {
 		if r.origin != f.store.origin {
 			news = append(news, r.change)
 		}
-		f.last = r.seq
 	}
-	f.version = version
-	f.store.watchers.tell(news)
-	return nil
+	f.version, f.last = version, newest
+	return news, nil
 }
 
-// prune deletes changes that everybody has had the time to read. A failure is made up for the next time.
-func (s *Store) prune(ctx context.Context) {
-	_, _ = s.writer.ExecContext(ctx, `DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY seq LIMIT ?)`,
-		time.Now().Add(-keepChanges).UnixMicro(), pruneStep)
+// changeRow is a row of the table of changes.
+type changeRow struct {
+	origin string
+	change latchkey.Change
+}
+
+// rows reads the changes that were not read yet, and the number of the newest, from one state of the file: numbers have
+// no gaps, so fewer rows than numbers are a loss.
+func (f *follower) rows(ctx context.Context) (rows []changeRow, newest int64, err error) {
+	tx, err := f.conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := tx.QueryRowContext(ctx, selectNewest).Scan(&newest); err != nil {
+		return nil, 0, err
+	}
+	rows, err = collect(ctx, tx, func(row interface{ Scan(...any) error }) (r changeRow, err error) {
+		err = row.Scan(&r.origin, &r.change.Kind, &r.change.ID)
+		return r, err
+	}, `SELECT origin, kind, id FROM changes WHERE seq > ? ORDER BY seq`, f.last)
+	return rows, newest, err
+}
+
+// prune deletes some of the changes that everybody has had the time to read, and reports whether there may be more. A
+// failure is made up for the next time.
+func (s *Store) prune(ctx context.Context, before time.Time) (full bool) {
+	result, err := s.writer.ExecContext(ctx,
+		`DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY at LIMIT ?)`, before.UnixMicro(), pruneStep)
+	if err != nil {
+		return false
+	}
+	n, err := result.RowsAffected()
+	return err == nil && n == pruneStep
 }
