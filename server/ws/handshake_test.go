@@ -305,7 +305,7 @@ func TestInactiveUser(t *testing.T) {
 
 // spec: websocket.md, "W-12"
 func TestVersionsThatClientsCannotRead(t *testing.T) {
-	m := newManager(t).Manager
+	m := newManager(t, openStore(t)).Manager
 	for _, bad := range []string{"2024", "2024.1", "v2024.1.0", "2024.1.0 ", "24.1.0", "2022.8.9", "2021.12.0", "2024.1.x"} {
 		if _, err := ws.New(m, ws.Options{HAVersion: bad}); err == nil {
 			t.Errorf("%q was accepted", bad)

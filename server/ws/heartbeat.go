@@ -17,7 +17,8 @@ const (
 type heartbeat struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	pinged  bool // and the answer is waited for
+	pinged  bool  // and the answer is waited for
+	before  int64 // when the client was heard last when the ping was sent
 	stopped bool
 }
 
@@ -37,16 +38,16 @@ func (h *heartbeat) stop() {
 func (h *heartbeat) beat(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	silence := s.wire.silence()
+	silence, heard := s.wire.silence(), s.wire.heard.Load()
 	switch {
 	case h.stopped:
-	case h.pinged && silence >= pongWithin:
+	case h.pinged && heard == h.before:
 		s.drop()
 	case silence < pingAfter:
 		h.pinged = false
 		h.timer.Reset(pingAfter - silence)
 	default:
-		h.pinged = true
+		h.pinged, h.before = true, heard
 		s.put(message{ping: true})
 		h.timer.Reset(pongWithin)
 	}

@@ -37,6 +37,7 @@ const (
 // house is a manager with its sockets. Anna owns it.
 type house struct {
 	*latchkey.Manager
+	store   latchkey.Store
 	local   *homeassistant.Provider
 	handler *ws.Handler
 	anna    latchkey.User
@@ -51,14 +52,21 @@ type houseOptions struct {
 	wrap    func(http.Handler) http.Handler
 }
 
-// newManager makes the house without a door.
-func newManager(t testing.TB, modules ...latchkey.MFAModule) house {
+// openStore opens a store in an empty folder. Tests with a clock of their own open it before they step into the bubble:
+// it asks its file for news a few times a second, which would be often in ninety days.
+func openStore(t testing.TB) latchkey.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// newManager makes the house without a door.
+func newManager(t testing.TB, store latchkey.Store, modules ...latchkey.MFAModule) house {
+	t.Helper()
 	local, err := homeassistant.New(store, homeassistant.Options{Cost: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +78,7 @@ func newManager(t testing.TB, modules ...latchkey.MFAModule) house {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
-	h := house{Manager: m, local: local, failed: new(atomic.Int64), passed: new(atomic.Int64)}
+	h := house{Manager: m, store: store, local: local, failed: new(atomic.Int64), passed: new(atomic.Int64)}
 	h.anna = h.person(t, "anna", latchkey.GroupAdmin)
 	return h
 }
@@ -104,7 +112,7 @@ func (h house) withSockets(t testing.TB, o ws.Options) house {
 // newHouse opens a house over a real listener.
 func newHouse(t testing.TB, o houseOptions) house {
 	t.Helper()
-	h := newManager(t, o.modules...)
+	h := newManager(t, openStore(t), o.modules...)
 	var server *httptest.Server
 	t.Cleanup(func() { // runs after the sockets are shut down
 		if server != nil {
