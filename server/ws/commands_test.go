@@ -517,6 +517,21 @@ func TestTheOwnerStaysAdmin(t *testing.T) {
 	c.succeed(`{"id":2,"type":"config/auth/list"}`)
 }
 
+// The last admin stays one, and hears why.
+func TestTheLastAdminStays(t *testing.T) {
+	h := newHouse(t, houseOptions{})
+	ben := h.person(t, "ben", latchkey.GroupAdmin)
+	c := h.connect(t, ben)
+	if err := h.RemoveUser(t.Context(), h.anna.ID); err != nil { // a house may be without an owner
+		t.Fatal(err)
+	}
+	for i, change := range []string{`"group_ids":["system-users"]`, `"is_active":false`} {
+		c.refused(`{"id":`+number(i+1)+`,"type":"config/auth/update","user_id":"`+ben.ID+`",`+change+`}`,
+			"not_allowed", "Unable to remove the last administrator")
+	}
+	c.succeed(`{"id":3,"type":"config/auth/list"}`)
+}
+
 // Whoever deactivates themself hears that it is done before the socket closes (security.md W2, W7).
 func TestAnAdminDeactivatesThemself(t *testing.T) {
 	h := newHouse(t, houseOptions{})

@@ -47,6 +47,7 @@ type house struct {
 }
 
 type houseOptions struct {
+	store   latchkey.Store // a new one if nil
 	modules []latchkey.MFAModule
 	ws      ws.Options
 	wrap    func(http.Handler) http.Handler
@@ -112,7 +113,10 @@ func (h house) withSockets(t testing.TB, o ws.Options) house {
 // newHouse opens a house over a real listener.
 func newHouse(t testing.TB, o houseOptions) house {
 	t.Helper()
-	h := newManager(t, openStore(t), o.modules...)
+	if o.store == nil {
+		o.store = openStore(t)
+	}
+	h := newManager(t, o.store, o.modules...)
 	var server *httptest.Server
 	t.Cleanup(func() { // runs after the sockets are shut down
 		if server != nil {
