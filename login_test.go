@@ -419,3 +419,43 @@ func TestDuplicatesAreRefused(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// spec: manager.md §11 step mfa rule 1: a module goes from the configuration while somebody is being asked for it
+func TestSecondFactorIsGoneFromTheConfiguration(t *testing.T) {
+	one, two := newPIN("one", "1111"), newPIN("two", "2222")
+	kept := latchkey.NewMemoryPending()
+	h := newHouse(t, latchkey.Options{Modules: []latchkey.MFAModule{one, two}, Pending: kept})
+	anna := h.person(t, "anna")
+	without := newHouseOver(t, h.store, latchkey.Options{Modules: []latchkey.MFAModule{two}, Pending: kept})
+	one.users[anna.ID] = true
+
+	login, _ := h.start(t)
+	_, result, err := h.answer(login, credentials("anna", password))
+	expectForm(t, result, err, "mfa", "")
+	_, result, err = without.answer(login, flow.Input{"pin": "1111"})
+	if abort, ok := result.(flow.Abort); err != nil || !ok || abort.Reason != "unknown_error" {
+		t.Errorf("the only module is gone: %+v, %v", result, err)
+	}
+
+	two.users[anna.ID] = true
+	login, _ = h.start(t)
+	if _, _, err = h.answer(login, credentials("anna", password)); err != nil {
+		t.Fatal(err)
+	}
+	_, result, err = h.answer(login, flow.Input{"multi_factor_auth_module": "one"})
+	expectForm(t, result, err, "mfa", "")
+	_, result, err = without.answer(login, flow.Input{"pin": "1111"})
+	expectForm(t, result, err, "select_mfa_module", "invalid_auth_module")
+	if options := result.(flow.Form).Schema[0].Options; len(options) != 1 || options[0].Value != "two" {
+		t.Errorf("offered: %+v", options)
+	}
+	_, result, err = without.answer(login, flow.Input{"multi_factor_auth_module": "two"})
+	expectForm(t, result, err, "mfa", "")
+	if _, result, err = without.answer(login, flow.Input{"pin": "2222"}); err != nil {
+		t.Errorf("result = %v, %v", result, err)
+	}
+	// What the user has set up stays, and is asked for again when the module is back.
+	if enabled, err := h.EnabledModules(t.Context(), anna.ID); err != nil || len(enabled) != 2 {
+		t.Errorf("enabled = %v, %v", enabled, err)
+	}
+}
