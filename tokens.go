@@ -3,7 +3,6 @@ package latchkey
 import (
 	"context"
 	"errors"
-	"math"
 	"net/netip"
 	"time"
 )
@@ -22,9 +21,6 @@ type NewRefreshToken struct {
 	// Credentials are what the client signed in with; nil if nothing.
 	Credentials *Credentials
 }
-
-// maxAccessTokenExpiration keeps the end of an access token a number that a JSON reader holds exactly.
-const maxAccessTokenExpiration = math.MaxInt64 / 2 * time.Nanosecond
 
 // CreateRefreshToken makes a refresh token. Only the token that is returned here holds the secret in every store. The
 // errors are of kind [ErrValue] and checked in the order of manager.md §6.
@@ -84,8 +80,8 @@ func newToken(u User, n NewRefreshToken) (RefreshToken, error) {
 	if n.AccessTokenExpiration == 0 {
 		n.AccessTokenExpiration = AccessTokenExpiration
 	}
-	if n.AccessTokenExpiration < 0 || n.AccessTokenExpiration > maxAccessTokenExpiration {
-		return RefreshToken{}, refuse(ErrValue, "access token lifetime %v is out of range", n.AccessTokenExpiration)
+	if n.AccessTokenExpiration < 0 {
+		return RefreshToken{}, refuse(ErrValue, "access token lifetime %v is negative", n.AccessTokenExpiration)
 	}
 	t := RefreshToken{
 		ID: NewID(), UserID: u.ID, ClientID: n.ClientID, AccessTokenExpiration: n.AccessTokenExpiration,
