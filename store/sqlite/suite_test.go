@@ -5,16 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 	"github.com/seed-6a977b3d/latchkey/store/storetest"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
 
 // The store passes the suite of all stores.
 func TestStore(t *testing.T) {
