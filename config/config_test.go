@@ -94,6 +94,7 @@ func TestWhatIsWrongInAFileIsToldWithItsPlace(t *testing.T) {
 		{"store: hass:/config\n", 1, "store", "stores of the kind hass are not available in this build: use sqlite:PATH"},
 		{"store: postgresql://h/l\n", 1, "store", "not available in this build: use sqlite:PATH"},
 		{"store: 'sqlite:'\n", 1, "store", "the path of the store is missing"},
+		{"store: 'sqlite::memory:'\n", 1, "store", "would forget everything"},
 		{"store: &a sqlite:/l.db\nlisten: *a\n", 2, "listen", "\"/l.db\" is not a port"},
 		{"store: mysql:x\n", 1, "store", "unknown kind of store"},
 		{"a: b\n c: d\n", 2, "", "not valid YAML: mapping values are not allowed"},

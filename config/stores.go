@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -54,6 +55,8 @@ func ParseStore(text string) (StoreAddress, error) {
 			continue
 		case kind.open == nil:
 			return StoreAddress{}, fmt.Errorf("stores of the kind %s are not available in this build: use sqlite:PATH", scheme)
+		case path == ":memory:":
+			return StoreAddress{}, errors.New("a store in memory would forget everything: " + advice)
 		case path == "":
 			return StoreAddress{}, errors.New("the path of the store is missing: " + advice)
 		}
@@ -83,5 +86,26 @@ func openSQLite(ctx context.Context, c Config) (latchkey.Store, error) {
 	if c.SealKey != "" {
 		options = append(options, sqlite.WithSealKey([]byte(c.SealKey.Reveal())))
 	}
-	return sqlite.Open(ctx, c.Store.Path, options...)
+	store, err := sqlite.Open(ctx, c.Store.Path, options...)
+	if err != nil {
+		return nil, adviseOpen(c.Store.Path, err)
+	}
+	return store, nil
+}
+
+// adviseOpen adds what to do about a folder that cannot be used.
+func adviseOpen(path string, err error) error {
+	var place *fs.PathError
+	if !errors.As(err, &place) {
+		return err
+	}
+	folder := filepath.Dir(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("database %s: %w: make the folder %s first, or choose another store", path, place.Err, folder)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("database %s: %w: let this program's user read and write the folder %s and what is in it, "+
+			"or choose another store", path, place.Err, folder)
+	}
+	return fmt.Errorf("database %s: %w: choose another store", path, place.Err)
 }

@@ -131,6 +131,7 @@ func openAddress(at net.Addr) string {
 type wire struct {
 	http    *http.Server
 	sockets *ws.Handler
+	limit   time.Duration // for open requests to end after the signal to stop
 	log     *slog.Logger
 }
 
@@ -154,7 +155,7 @@ func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wir
 	if err != nil {
 		return nil, err
 	}
-	return &wire{http: server.HTTPServer(api, logger), sockets: sockets, log: logger}, nil
+	return &wire{http: server.HTTPServer(api, logger), sockets: sockets, limit: drainLimit, log: logger}, nil
 }
 
 // origin is where the server found that a request came from.
@@ -173,15 +174,15 @@ func (w *wire) serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	w.log.Info("stopping: open requests have ten seconds to end")
+	w.log.Info("stopping: nothing more is accepted, and open requests come to their end", "limit", w.limit)
 	w.drain()
 	<-served
 	return nil
 }
 
-// drain accepts nothing more, closes the sockets and waits for open requests, no longer than drainLimit.
+// drain accepts nothing more, closes the sockets and waits for open requests, no longer than the limit.
 func (w *wire) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), w.limit)
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- w.sockets.Shutdown(ctx) }()

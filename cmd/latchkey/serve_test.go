@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,4 +55,52 @@ func TestAnAddressThatCannotBeUsedIsAnsweredWithAdvice(t *testing.T) {
 			t.Errorf("%v: %s", number, got)
 		}
 	}
+}
+
+// spec: security.md 7, and onboarding.md §3.3.
+func TestTheSetupCodeThatIsPrintedOpensTheHouseFromElsewhere(t *testing.T) {
+	s := serve(t)
+	ask := func(code string) (int, string) {
+		body, err := json.Marshal(map[string]string{
+			"client_id": "http://house.local/", "name": "Anna", "username": "anna", "password": "correct horse battery",
+			"language": "en", "setup_code": code,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.do(t, http.MethodPost, "/api/onboarding/users", "house.local", string(body))
+	}
+	for host, asks := range map[string]bool{"house.local": true, s.address: false} {
+		_, page := s.do(t, http.MethodGet, "/onboarding.html", host, "")
+		if got := strings.Contains(page, `data-setup-code="required"`); got != asks || !strings.Contains(page, "<html") {
+			t.Errorf("that the page for %s asks for the code is %t", host, got)
+		}
+	}
+	if status, answer := ask("AAAA-AAAA-AAAA-AAAA"); status != http.StatusForbidden {
+		t.Errorf("a wrong code was answered by %d %s", status, answer)
+	}
+	if status, answer := ask(strings.ToLower(s.code)); status != http.StatusOK {
+		t.Errorf("the code %q was answered by %d %s", s.code, status, answer)
+	}
+}
+
+// do sends a request as if it were for a host of this name.
+func (s *serving) do(t *testing.T, method, path, host, body string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.address+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
 }

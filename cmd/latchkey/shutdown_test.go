@@ -2,21 +2,31 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/seed-6a977b3d/latchkey/config"
 )
 
 // serving is a running server.
 type serving struct {
 	cmd     *exec.Cmd
+	code    string // for the set-up from other machines
 	address string // host:port
 	log     *bufio.Scanner
 }
@@ -38,11 +48,15 @@ func serve(t *testing.T) *serving {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
-	ready, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the server did not start: %v", err)
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() {
+		t.Fatal("the server did not start")
 	}
-	s.address = strings.TrimPrefix(readyURL.FindString(ready), "http://")
+	s.address = strings.TrimPrefix(readyURL.FindString(lines.Text()), "http://")
+	if !lines.Scan() {
+		t.Fatal("the server of a new house printed no setup code")
+	}
+	s.code = lines.Text()[strings.LastIndex(lines.Text(), " ")+1:]
 	s.log = bufio.NewScanner(stderr)
 	return s
 }
@@ -66,15 +80,15 @@ type openRequest struct {
 
 const requestBody = "grant_type=nonsense"
 
-func (s *serving) begin(t *testing.T) openRequest {
+func begin(t *testing.T, address string) openRequest {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.address)
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_, err = fmt.Fprintf(conn, "POST /auth/token HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n"+
-		"Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n", s.address, len(requestBody))
+		"Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n", address, len(requestBody))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +112,7 @@ func (s *serving) signal(t *testing.T) {
 
 func TestOpenRequestsComeToTheirEndAfterASignal(t *testing.T) {
 	s := serve(t)
-	request := s.begin(t)
+	request := begin(t, s.address)
 	s.signal(t)
 	s.logs(t, "stopping")
 	for accepts(s.address) {
@@ -137,7 +151,7 @@ func accepts(address string) bool {
 
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	s := serve(t)
-	s.begin(t)
+	begin(t, s.address)
 	s.signal(t)
 	s.logs(t, "stopping")
 	s.signal(t)
@@ -150,5 +164,84 @@ func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	}
 	if status := exit.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGTERM {
 		t.Errorf("the server ended with %v", exit)
+	}
+}
+
+func TestSocketsAreClosedByASignal(t *testing.T) {
+	s := serve(t)
+	socket, _, err := websocket.Dial(t.Context(), "ws://"+s.address+"/api/websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.CloseNow() }()
+	if _, message, err := socket.Read(t.Context()); err != nil || !strings.Contains(string(message), "auth_required") {
+		t.Fatalf("%s, %v", message, err)
+	}
+	s.signal(t)
+	if _, message, err := socket.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("%s, %v", message, err)
+	}
+	for s.log.Scan() {
+		if strings.Contains(s.log.Text(), "cut off") {
+			t.Error(s.log.Text())
+		}
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+}
+
+// lockedBuffer is a log that can be read while somebody may still write to it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
+	c := config.Default()
+	c.Store.Path = filepath.Join(t.TempDir(), "latchkey.db")
+	var log lockedBuffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	running, err := config.Open(t.Context(), c, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWire(running, "", logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.limit = time.Millisecond
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- w.serve(ctx, listener) }()
+	request := begin(t, listener.Addr().String())
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if res, err := http.ReadResponse(request.answers, nil); err == nil {
+		t.Errorf("the request was answered by %s", res.Status)
+	}
+	if err := running.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "open requests were cut off") {
+		t.Errorf("the log holds %s", log.String())
 	}
 }
