@@ -127,51 +127,19 @@ func (c *userPasswd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	err = running.Passwords.ChangePassword(p.ctx, c.Username, password)
+	reset, err := running.Passwords.ResetPassword(p.ctx, c.Username, password)
 	if errors.Is(err, homeassistant.ErrUserNotFound) {
 		return unknownUser(c.Username)
 	} else if err != nil {
 		return err
 	}
-	ended, kept, err := endSessions(p.ctx, running, c.Username)
-	if err != nil {
-		return fmt.Errorf("the password was set, but the sessions could not be ended: run the command again: %w", err)
-	}
-	text := fmt.Sprintf("set the password of %s and ended %s", printable(records[0].Username), count(ended, "session"))
-	if kept > 0 {
-		text += fmt.Sprintf("; %s still valid", count(kept, "long-lived token"))
+	text := fmt.Sprintf("set the password of %s and ended %s",
+		printable(records[0].Username), count(reset.SessionsEnded, "session"))
+	if reset.TokensKept > 0 {
+		text += fmt.Sprintf("; %s still valid", count(reset.TokensKept, "long-lived token"))
 	}
 	_, err = fmt.Fprintln(p.stdout, text)
 	return err
-}
-
-// endSessions removes the tokens that the user's clients signed in for, and counts them and the others.
-func endSessions(ctx context.Context, r *config.Running, username string) (ended, kept int, err error) {
-	u, err := userNamed(ctx, r, username)
-	if errors.Is(err, latchkey.ErrNotFound) {
-		return 0, 0, nil // a password that no user has
-	} else if err != nil {
-		return 0, 0, err
-	}
-	err = r.Store.Update(ctx, func(tx latchkey.Tx) error {
-		ended, kept = 0, 0
-		tokens, err := tx.RefreshTokens(ctx, u.ID)
-		if err != nil {
-			return err
-		}
-		for _, t := range tokens {
-			if t.Type != latchkey.TokenNormal {
-				kept++
-				continue
-			}
-			if err := tx.DeleteRefreshToken(ctx, t.ID); err != nil {
-				return err
-			}
-			ended++
-		}
-		return nil
-	})
-	return ended, kept, err
 }
 
 // userNamed returns the user who signs in with a username, or an error that is latchkey.ErrNotFound.

@@ -203,8 +203,40 @@ func (p *Provider) ChangeUsername(ctx context.Context, c latchkey.Credentials, u
 }
 
 // ChangePassword gives a username a new password, or is [ErrUserNotFound]. The password must be acceptable:
-// [CheckPassword]. The caller has made sure that the person may do that.
+// [CheckPassword]. The caller has made sure that the person may do that; sessions go on.
 func (p *Provider) ChangePassword(ctx context.Context, username, password string) error {
+	return p.setPassword(ctx, username, password, func(latchkey.Tx) error { return nil })
+}
+
+// Reset is what the reset of a password came to.
+type Reset struct {
+	// SessionsEnded counts the clients that have to sign in again, TokensKept the long-lived tokens that stay valid.
+	SessionsEnded, TokensKept int
+}
+
+// ResetPassword gives a username a new password and ends the sessions of its user, both or neither, so that whoever
+// knew the old one is out (security.md 11). Second factors and long-lived tokens stay. The errors are those of
+// [Provider.ChangePassword].
+func (p *Provider) ResetPassword(ctx context.Context, username, password string) (Reset, error) {
+	var reset Reset
+	err := p.setPassword(ctx, username, password, func(tx latchkey.Tx) error {
+		reset = Reset{}
+		holders, err := p.holders(ctx, tx, username)
+		if err != nil {
+			return err
+		}
+		for _, userID := range holders {
+			if err := endSessions(ctx, tx, userID, &reset); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return reset, err
+}
+
+// setPassword changes a password and does more in the same transaction.
+func (p *Provider) setPassword(ctx context.Context, username, password string, also func(latchkey.Tx) error) error {
 	if _, err := find(ctx, p.store, username); err != nil {
 		return err
 	}
@@ -218,8 +250,45 @@ func (p *Provider) ChangePassword(ctx context.Context, username, password string
 			return err
 		}
 		record.Hash = hash
-		return tx.UpdatePassword(ctx, record.Username, record)
+		if err := tx.UpdatePassword(ctx, record.Username, record); err != nil {
+			return err
+		}
+		return also(tx)
 	})
+}
+
+// holders returns the users who sign in with a username: one, or none for a password that nobody has.
+func (p *Provider) holders(ctx context.Context, tx latchkey.Tx, username string) ([]string, error) {
+	name, err := nameRule(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := tx.CredentialsBySubject(ctx, p.Key(), username)
+	var ids []string
+	for _, c := range stored {
+		if name(c.Text("username")) == name(username) {
+			ids = append(ids, c.UserID)
+		}
+	}
+	return ids, err
+}
+
+func endSessions(ctx context.Context, tx latchkey.Tx, userID string, reset *Reset) error {
+	tokens, err := tx.RefreshTokens(ctx, userID)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if t.Type != latchkey.TokenNormal {
+			reset.TokensKept++
+			continue
+		}
+		if err := tx.DeleteRefreshToken(ctx, t.ID); err != nil {
+			return err
+		}
+		reset.SessionsEnded++
+	}
+	return nil
 }
 
 func (p *Provider) newHash(ctx context.Context, password string) (string, error) {

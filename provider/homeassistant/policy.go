@@ -40,10 +40,21 @@ func CheckPassword(password string) error {
 		return ErrPasswordUnusable
 	case utf8.RuneCountInString(password) < MinPasswordLength:
 		return ErrPasswordTooShort
-	case commonPasswords()[strings.ToLower(password)]:
+	case isCommon(strings.ToLower(password)):
 		return ErrPasswordCommon
 	}
 	return nil
+}
+
+// maxSuffix is how many digits and marks behind a common password make no new one of it.
+const maxSuffix = 4
+
+// isCommon reports whether a password in lower case is common, or is a common one with the few digits behind it that
+// everybody thinks of first, such as password123.
+func isCommon(password string) bool {
+	common := commonPasswords()
+	word := strings.TrimRight(password, "0123456789!.?")
+	return common[password] || len(word) >= maxSuffix && len(password)-len(word) <= maxSuffix && common[word]
 }
 
 // commonPasswords is the list of common passwords, read when the first password is set. The list holds over 7 000.

@@ -210,3 +210,43 @@ func TestOldUsernamesAreComparedExactly(t *testing.T) {
 		t.Error("the issue is still there")
 	}
 }
+
+// spec: security.md 11: the sessions end with the old password, what was set up beside them stays
+func TestResetPasswordEndsTheSessions(t *testing.T) {
+	p, _, m := open(t, "anna", "bob")
+	ctx := t.Context()
+	anna, err := m.Owner(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	make := func(n latchkey.NewRefreshToken) string {
+		t.Helper()
+		n.UserID = anna.ID
+		token, err := m.CreateRefreshToken(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.ID
+	}
+	session := make(latchkey.NewRefreshToken{ClientID: latchkey.Text("https://app.example/")})
+	longLived := make(latchkey.NewRefreshToken{ClientName: latchkey.Text("GPS"), Type: latchkey.TokenLongLived})
+	if _, err := p.ResetPassword(ctx, "anna", "short"); !errors.Is(err, homeassistant.ErrPasswordTooShort) {
+		t.Errorf("short password: %v", err)
+	}
+	if _, err := m.RefreshToken(ctx, session); err != nil {
+		t.Errorf("a refused reset has ended the session: %v", err)
+	}
+	reset, err := p.ResetPassword(ctx, "Anna", "another long one")
+	if err != nil || reset != (homeassistant.Reset{SessionsEnded: 1, TokensKept: 1}) {
+		t.Errorf("reset = %+v, %v", reset, err)
+	}
+	if _, err := m.RefreshToken(ctx, session); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("the session: %v", err)
+	}
+	if _, err := m.RefreshToken(ctx, longLived); err != nil {
+		t.Errorf("the long-lived token: %v", err)
+	}
+	if p.ValidateLogin(ctx, "anna", password) == nil || p.ValidateLogin(ctx, "anna", "another long one") != nil {
+		t.Error("not exactly the new password signs in")
+	}
+}
