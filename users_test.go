@@ -401,3 +401,39 @@ func TestOneLoginIsOneUser(t *testing.T) {
 		t.Errorf("credentials = %v", got.Credentials)
 	}
 }
+
+// Whoever lists all users is not stopped by one that is removed meanwhile.
+func TestListingGoesOnWhenAUserIsRemoved(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	h.person(t, "owner")
+	err := h.store.Update(ctx, func(tx latchkey.Tx) error {
+		for range 1100 {
+			if err := tx.InsertUser(ctx, latchkey.User{ID: latchkey.NewID(), IsActive: true}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for u, err := range h.Users(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[u.ID] {
+			t.Fatal("a user was seen twice")
+		}
+		seen[u.ID] = true
+		if n := len(seen); n > 1 && (n%500 == 0 || n%499 == 0) { // the last ones of each page
+			if err := h.RemoveUser(ctx, u.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(seen) != 1101 {
+		t.Errorf("%d users were seen", len(seen))
+	}
+}
