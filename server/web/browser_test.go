@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/url"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,6 +15,15 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
+
+// missing skips a test whose tool is not installed, except where everything has to be.
+func missing(t *testing.T, tool string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal("needs " + tool + " on the path")
+	}
+	t.Skip("needs " + tool + " on the path")
+}
 
 // startBrowser gives the context of a running browser, or skips the test where there is none.
 func startBrowser(t *testing.T) context.Context {
@@ -29,7 +39,7 @@ func startBrowser(t *testing.T) context.Context {
 		}
 	}
 	if program == "" {
-		t.Skip("needs Chromium or Chrome on the path")
+		missing(t, "Chromium or Chrome")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),

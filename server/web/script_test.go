@@ -10,7 +10,7 @@ import (
 func TestScripts(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("needs node, version 20 or later, on the path")
+		missing(t, "node, version 20 or later,")
 	}
 	scripts, err := filepath.Glob("testdata/*.test.mjs")
 	if err != nil || len(scripts) == 0 {
