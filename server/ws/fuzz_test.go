@@ -83,7 +83,7 @@ func FuzzFirstMessage(f *testing.F) {
 // Whatever is asked, every command gets an answer and the session goes on, unless the frame was no JSON
 // (websocket.md §3, security.md W7).
 func FuzzCommand(f *testing.F) {
-	h := newHouse(f, houseOptions{})
+	h := newHouse(f, houseOptions{logins: true})
 	for _, seed := range []string{
 		``, `null`, `[]`, `{}`, `5`, `[1,[],{}]`, `{"id":1,"type":"ping"}`, `{"id":-1,"type":"ping"}`, `{"id":1.5,"type":"ping"}`,
 		`{"id":18446744073709551615,"type":"ping"}`, `{"id":1,"type":"ping","x":{"password":["a",null,1e400]}}`,
@@ -95,6 +95,8 @@ func FuzzCommand(f *testing.F) {
 		`{"id":1,"type":"config/auth/create","name":"","group_ids":[]}`, `{"id":1,"type":"config/auth/update","user_id":""}`,
 		`{"id":1,"type":"config/auth/list"}`, `{"id":1,"type":"subscribe_events","event_type":"state_changed"}`,
 		`{"id":1,"type":"unsubscribe_events","subscription":9223372036854775808}`, `{"id":1,"type":"auth/refresh_tokens","id":2}`,
+		`{"id":1,"type":"config/auth_provider/homeassistant/change_password","current_password":"\u0000","new_password":""}`,
+		`{"id":1,"type":"config/auth_provider/homeassistant/create","user_id":"","username":"","password":[""]}`,
 		strings.Repeat(`[`, 20_000), "\xff", `{"id":1,"type":"ping","\ud800":"'\""}`,
 	} {
 		f.Add(seed)

@@ -5,6 +5,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 // DefaultHAVersion is the version of Home Assistant that clients are told unless the options name another.
@@ -33,6 +35,9 @@ type Options struct {
 	AuthFailed func(*http.Request)
 	// AuthOK is called for each authentication that succeeds; nil if nobody counts.
 	AuthOK func(*http.Request)
+	// Local is the provider whose usernames and passwords are managed over the socket; it must be one of the manager's.
+	// Nil leaves those commands out (websocket.md §7).
+	Local *homeassistant.Provider
 	// Commands are served beside the built-in ones. No two commands may have the same name.
 	Commands []Command
 	// Logger gets what clients are not told; nil for slog.Default.
@@ -54,14 +59,19 @@ type Handler struct {
 	stopped  bool
 }
 
-// New returns a handler over the manager. It refuses an HAVersion that clients could not read, and two commands of one
-// name.
+// New returns a handler over the manager. It refuses an HAVersion that clients could not read, a Local that the manager
+// does not have, and two commands of one name.
 func New(m *latchkey.Manager, o Options) (*Handler, error) {
 	if o.HAVersion == "" {
 		o.HAVersion = DefaultHAVersion
 	}
 	if err := checkVersion(o.HAVersion); err != nil {
 		return nil, err
+	}
+	if o.Local != nil {
+		if _, ok := m.Provider(o.Local.Key()); !ok {
+			return nil, errors.New("WebSocket options: Local is not among the manager's providers, so its logins would be of no use")
+		}
 	}
 	if o.Origin == nil {
 		o.Origin = connectionOrigin
@@ -76,7 +86,7 @@ func New(m *latchkey.Manager, o Options) (*Handler, error) {
 	}
 	for _, family := range [][]Command{
 		coreCommands(), userCommands(m), tokenCommands(m, h.later), mfaCommands(m), adminCommands(m),
-		eventCommands(h.events), o.Commands,
+		passwordCommands(m, o.Local), eventCommands(h.events), o.Commands,
 	} {
 		for _, c := range family {
 			if err := h.add(c); err != nil {

@@ -50,7 +50,9 @@ type houseOptions struct {
 	store   latchkey.Store // a new one if nil
 	modules []latchkey.MFAModule
 	ws      ws.Options
-	wrap    func(http.Handler) http.Handler
+	// logins adds the commands about usernames and passwords.
+	logins bool
+	wrap   func(http.Handler) http.Handler
 }
 
 // openStore opens a store in an empty folder. Tests with a clock of their own open it before they step into the bubble:
@@ -124,6 +126,9 @@ func newHouse(t testing.TB, o houseOptions) house {
 		}
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	})
+	if o.logins {
+		o.ws.Local = h.local
+	}
 	h = h.withSockets(t, o.ws)
 	var handler http.Handler = h.handler
 	if o.wrap != nil {
