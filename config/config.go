@@ -34,6 +34,12 @@ type Config struct {
 	LogLevel  slog.Level
 	// SealKey holds the 32 bytes that seal the secrets in the store; empty for the key file beside the store.
 	SealKey latchkey.Secret
+	// AuthProviders are the ways to sign in, and MFAModules the second factors, in the order in which people may choose.
+	// None means none: the defaults of manager.md §1 are in what [Default] returns.
+	AuthProviders []ProviderConfig
+	MFAModules    []ModuleConfig
+	// Notify are the services by which the module notify sends its codes.
+	Notify []NotifyService
 }
 
 // The names of the settings, as the file writes them. The variables of the environment are the same in capitals,
@@ -52,6 +58,9 @@ func Default() Config {
 		Store:     StoreAddress{Scheme: schemeSQLite, Path: "./latchkey.db"},
 		LogFormat: LogText,
 		LogLevel:  slog.LevelInfo,
+
+		AuthProviders: []ProviderConfig{HomeAssistant{}},
+		MFAModules:    []ModuleConfig{TOTP{Name: "Authenticator app"}},
 	}
 }
 
@@ -69,9 +78,15 @@ func Load(path string) (Config, error) {
 		return Config{}, err
 	}
 	for _, e := range entries {
+		if read := sectionReader(e.key); read != nil {
+			if err := read(&c, e); err != nil {
+				return Config{}, err
+			}
+			continue
+		}
 		set := setter(e.key)
 		if set == nil {
-			return Config{}, e.errorf("unknown key; the keys are %s", strings.Join(keys(), ", "))
+			return Config{}, e.errorf("unknown key; the keys are %s", strings.Join(append(keys(), sectionKeys()...), ", "))
 		}
 		value, err := e.text()
 		if err != nil {

@@ -3,28 +3,35 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/mfa/notify"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 // Running is what a configuration describes, open and at work.
 type Running struct {
 	Store latchkey.Store
-	// Passwords is the provider of usernames and passwords.
+	// Passwords manages usernames and passwords. It is there even if nobody can sign in by them.
 	Passwords *homeassistant.Provider
-	Manager   *latchkey.Manager
+	// Local is the same if it is among the manager's providers, or else nil.
+	Local   *homeassistant.Provider
+	Manager *latchkey.Manager
+	// parts are the providers and modules, some of which want to be closed.
+	parts []any
 }
 
-// Open opens the store and makes the providers and the manager over it. The first failure ends it, and leaves nothing
+// Open opens the store and makes the providers, the modules and the manager over it. The first failure ends it, and leaves nothing
 // open (manager.md §1).
 func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) {
 	store, err := openStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	running, err := over(store, logger)
+	running, err := over(store, c, logger)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -32,23 +39,83 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) 
 }
 
 // over makes what runs over an open store.
-func over(store latchkey.Store, logger *slog.Logger) (*Running, error) {
-	passwords, err := homeassistant.New(store, homeassistant.Options{})
-	if err != nil {
+func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err error) {
+	r := &Running{Store: store}
+	defer func() {
+		if err != nil {
+			closeAll(r.parts)
+		}
+	}()
+	with := Parts{Store: store, Logger: logger}
+	if with.Notifier, err = senders(c.Notify); err != nil {
 		return nil, err
 	}
-	manager, err := latchkey.New(store, latchkey.Options{
-		Providers: []latchkey.Provider{passwords},
-		Logger:    logger,
-	})
-	if err != nil {
+	o := latchkey.Options{Logger: logger}
+	for i, p := range c.AuthProviders {
+		if p == nil {
+			return nil, fmt.Errorf("%s, entry %d: %w", providersKey, i+1, errNothing)
+		}
+		made, err := p.Build(with)
+		if err != nil {
+			return nil, fmt.Errorf("%s, entry %d: %w", providersKey, i+1, err)
+		}
+		if passwords, ok := made.(*homeassistant.Provider); ok && r.Local == nil {
+			r.Local = passwords
+		}
+		o.Providers, r.parts = append(o.Providers, made), append(r.parts, made)
+	}
+	for i, m := range c.MFAModules {
+		if m == nil {
+			return nil, fmt.Errorf("%s, entry %d: %w", modulesKey, i+1, errNothing)
+		}
+		made, err := m.Build(with)
+		if err != nil {
+			return nil, fmt.Errorf("%s, entry %d: %w", modulesKey, i+1, err)
+		}
+		o.Modules, r.parts = append(o.Modules, made), append(r.parts, made)
+	}
+	if r.Passwords = r.Local; r.Passwords == nil {
+		if r.Passwords, err = homeassistant.New(store, homeassistant.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	if r.Manager, err = latchkey.New(store, o); err != nil {
 		return nil, err
 	}
-	return &Running{Store: store, Passwords: passwords, Manager: manager}, nil
+	return r, nil
 }
 
-// Close ends the manager's work and closes the store.
+// senders makes the services that messages can be sent by.
+func senders(services []NotifyService) (notify.Senders, error) {
+	made := notify.Senders{}
+	for i, s := range services {
+		if s.By == nil || s.Name == "" {
+			return nil, fmt.Errorf("notify, entry %d: %w", i+1, errNothing)
+		}
+		if made[s.Name] != nil {
+			return nil, fmt.Errorf("notify, entry %d: two services have the name %s", i+1, s.Name)
+		}
+		sender, err := s.By.Build()
+		if err != nil {
+			return nil, fmt.Errorf("notify, entry %d: %w", i+1, err)
+		}
+		made[s.Name] = sender
+	}
+	return made, nil
+}
+
+// closeAll closes what can be closed, the last first.
+func closeAll(parts []any) {
+	for _, p := range slices.Backward(parts) {
+		if c, ok := p.(interface{ Close() }); ok {
+			c.Close()
+		}
+	}
+}
+
+// Close ends the work of the manager, the providers and the modules, and closes the store.
 func (r *Running) Close() error {
 	r.Manager.Close()
+	closeAll(r.parts)
 	return r.Store.Close()
 }

@@ -43,6 +43,10 @@ type node struct {
 	key  string
 	line int
 	yaml *yaml.Node
+	// from says where the file was included; nil for the main file.
+	from *inclusion
+	// secret names the secret that the value is; empty if it is none.
+	secret string
 }
 
 // readYAML reads a file of one document.
@@ -96,11 +100,15 @@ func (n node) entries() ([]node, error) {
 	if n.yaml.Kind != yaml.MappingNode {
 		return nil, n.errorf("must be keys with values, such as `listen: 127.0.0.1:8123`")
 	}
+	if n.secret != "" {
+		return nil, n.errorf("the secret %s holds keys, which belong in the configuration itself", n.secret)
+	}
 	var found []node
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.yaml.Content); i += 2 {
 		key := n.yaml.Content[i]
-		at := node{file: n.file, key: key.Value, line: key.Line}
+		at := n
+		at.key, at.line = key.Value, key.Line
 		if key.Kind != yaml.ScalarNode {
 			return nil, at.errorf("the key must be a plain word")
 		}
@@ -132,9 +140,15 @@ func (n node) text() (string, error) {
 	return "", n.errorf("%s is not understood here: write the value itself", n.yaml.Tag)
 }
 
-func (n node) errorf(format string, args ...any) error { return n.wrap(fmt.Errorf(format, args...)) }
+// errorf returns an error with the place of the value. Its text must not hold the value, which may be a secret.
+func (n node) errorf(format string, args ...any) error {
+	return &FileError{File: n.file, Line: n.line, Key: n.key, Err: fmt.Errorf(format, args...)}
+}
 
-// wrap adds the place of the value to an error.
+// wrap adds the place of the value to an error. What is said about a secret is dropped: it may show it.
 func (n node) wrap(err error) error {
+	if n.secret != "" {
+		return n.errorf("the value of %s does not belong here", n.secret)
+	}
 	return &FileError{File: n.file, Line: n.line, Key: n.key, Err: err}
 }
