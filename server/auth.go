@@ -5,20 +5,26 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
 
-// authenticate returns the session of the request's access token (http-auth.md §10.1), or errUnauthorized.
+// authenticate returns who sent a request: the session of its access token, else that of its signed path (http-auth.md
+// M-5), else errUnauthorized.
 func (s *Server) authenticate(r *http.Request) (latchkey.Session, error) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !ok || scheme != "Bearer" {
-		return latchkey.Session{}, errUnauthorized
+	session, err := admit(r, s.bearerSession)
+	if errors.Is(err, errUnauthorized) {
+		session, err = admit(r, s.signedSession)
 	}
-	session, err := s.manager.ValidateAccessToken(r.Context(), token)
-	if errors.Is(err, latchkey.ErrInvalidAccessToken) {
-		return latchkey.Session{}, errUnauthorized
-	} else if err != nil {
+	return session, err
+}
+
+// admit returns the session that is found in a request, unless its user may not authenticate from there (http-auth.md
+// §10.3, S-4).
+func admit(r *http.Request, find func(*http.Request) (latchkey.Session, error)) (latchkey.Session, error) {
+	session, err := find(r)
+	if err != nil {
 		return latchkey.Session{}, err
 	}
 	from := originOf(r)
@@ -28,8 +34,48 @@ func (s *Server) authenticate(r *http.Request) (latchkey.Session, error) {
 	return session, nil
 }
 
-// RequireAuth lets requests through to next that carry a valid access token, and answers all others as the API does.
-// next finds who it is with [SessionFrom]. It is for handlers that an embedding program mounts beside the Server.
+// bearerSession returns the session of the request's access token (http-auth.md §10.1), or errUnauthorized.
+func (s *Server) bearerSession(r *http.Request) (latchkey.Session, error) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || scheme != "Bearer" {
+		return latchkey.Session{}, errUnauthorized
+	}
+	session, err := s.manager.ValidateAccessToken(r.Context(), token)
+	if errors.Is(err, latchkey.ErrInvalidAccessToken) {
+		return latchkey.Session{}, errUnauthorized
+	}
+	return session, err
+}
+
+// signedSession returns the session on whose behalf the request's path was signed (http-auth.md §10.2), or
+// errUnauthorized.
+func (s *Server) signedSession(r *http.Request) (latchkey.Session, error) {
+	if s.signer == nil || r.Method != http.MethodGet {
+		return latchkey.Session{}, errUnauthorized
+	}
+	now := time.Now()
+	id, ok := s.signer.check(r.URL, now)
+	if !ok {
+		return latchkey.Session{}, errUnauthorized
+	}
+	var session latchkey.Session
+	token, err := s.manager.RefreshToken(r.Context(), id)
+	if err == nil && token.Expired(now) {
+		err = latchkey.ErrNotFound
+	}
+	if err == nil {
+		session.Token = token
+		session.User, err = s.manager.User(r.Context(), token.UserID)
+	}
+	if errors.Is(err, latchkey.ErrNotFound) {
+		return latchkey.Session{}, errUnauthorized
+	}
+	return session, err
+}
+
+// RequireAuth lets requests through to next that carry a valid access token or whose path was signed, and answers all
+// others as the API does. next finds who it is with [SessionFrom]. It is for handlers that an embedding program mounts
+// beside the Server.
 func (s *Server) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header())

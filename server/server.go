@@ -57,6 +57,8 @@ type Options struct {
 	Pages Pages
 	// WebSocket answers GET /api/websocket when it is not nil. It makes its own handshake.
 	WebSocket http.Handler
+	// Signer recognises the paths that it signed, which need no access token (http-auth.md §10.2). Nil accepts none.
+	Signer *Signer
 	// Redirects checks redirect URIs; nil for an [indieauth.Checker] that never uses the network.
 	Redirects Redirects
 	// CORSOrigins are the origins whose pages may use everything, not only the token endpoints (http-auth.md §11). Nil
@@ -80,6 +82,7 @@ type Server struct {
 	setupCode   latchkey.Secret
 	pages       Pages
 	webSocket   http.Handler
+	signer      *Signer // nil if no path is signed
 	redirects   Redirects
 	cors        cors
 	externalURL *url.URL // nil if none
@@ -98,7 +101,7 @@ type Server struct {
 func New(m *latchkey.Manager, o Options) (*Server, error) {
 	s := &Server{
 		manager: m, local: o.Local, steps: o.Onboarding, setupCode: o.SetupCode, pages: o.Pages, webSocket: o.WebSocket,
-		redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, log: o.Logger,
+		signer: o.Signer, redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, log: o.Logger,
 	}
 	if s.redirects == nil {
 		s.redirects = &indieauth.Checker{}
