@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"os"
@@ -227,6 +228,23 @@ notify:
 		{Name: "local", By: config.Mail{Host: "localhost", Security: mail.Plain, From: "home@example.org", To: "bert@example.org"}},
 		{Name: "ntfy", By: config.Webhook{URL: "https://ntfy.example/house", Format: webhook.Text, Timeout: 5 * time.Second,
 			Header: http.Header{"Authorization": {"Bearer abc"}}}},
+	}, c.Notify)
+	for _, s := range c.Notify {
+		if shown := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(shown, "phrase") || strings.Contains(shown, "abc") {
+			t.Errorf("printed, it shows a secret: %s", shown)
+		}
+	}
+}
+
+func TestOtherFormsOfServices(t *testing.T) {
+	c := load(t, map[string]string{"latchkey.yaml": `
+notify:
+  - {name: a, platform: smtp, server: h, sender: a@example.org, encryption: tls, subject: Code}
+  - {name: b, platform: webhook, url: 'http://h/', timeout: 1m30s}
+`})
+	same(t, []config.NotifyService{
+		{Name: "a", By: config.Mail{Host: "h", From: "a@example.org", Security: mail.TLS, Subject: "Code"}},
+		{Name: "b", By: config.Webhook{URL: "http://h/", Timeout: 90 * time.Second}},
 	}, c.Notify)
 }
 

@@ -36,6 +36,12 @@ func (c Mail) Build() (notify.Sender, error) { return mail.New(mail.Config(c)) }
 // Build implements [SenderConfig].
 func (c Webhook) Build() (notify.Sender, error) { return webhook.New(webhook.Config(c)) }
 
+// String hides the configuration: address and headers may hold a secret.
+func (Webhook) String() string { return "webhook [secret]" }
+
+// GoString hides the configuration like String.
+func (c Webhook) GoString() string { return c.String() }
+
 // senderKinds is the registry: a way to send is added to the file by a line here. The types are Home Assistant's
 // platforms of notify, where it has them.
 func senderKinds() []kind[SenderConfig] {
