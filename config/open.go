@@ -24,8 +24,8 @@ type Running struct {
 	parts []any
 }
 
-// Open opens the store and makes the providers, the modules and the manager over it. The first failure ends it, and leaves nothing
-// open (manager.md §1).
+// Open opens the store and makes the providers, the modules and the manager over it. The first failure ends it, and leaves
+// nothing open (manager.md §1).
 func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) {
 	store, err := openStore(ctx, c)
 	if err != nil {

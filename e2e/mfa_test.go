@@ -124,3 +124,29 @@ func TestAuthenticatorApp(t *testing.T) {
 		t.Fatalf("with the next code: %v", got)
 	}
 }
+
+// A path that a client has signed works without a token, and ends with the session that signed it.
+func TestSignedPath(t *testing.T) {
+	p := start(t, "")
+	signedIn := p.tokens(url.Values{"grant_type": {"authorization_code"}, "code": {p.createOwner()}}, http.StatusOK)
+	s := p.socket(signedIn["access_token"].(string))
+	signed := p.address + s.command("auth/sign_path", map[string]any{"path": "/api/?a=1"})["path"].(string)
+	status := func() int {
+		t.Helper()
+		res, err := http.Get(signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	if got := status(); got != http.StatusOK {
+		t.Errorf("status %d", got)
+	}
+	if _, err := http.PostForm(p.address+"/auth/revoke", url.Values{"token": {signedIn["refresh_token"].(string)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := status(); got != http.StatusUnauthorized {
+		t.Errorf("after the session was revoked: status %d", got)
+	}
+}

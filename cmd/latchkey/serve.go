@@ -137,7 +137,8 @@ type wire struct {
 
 // newWire puts the API, the socket and the pages over what is running.
 func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wire, error) {
-	sockets, err := ws.New(r.Manager, ws.Options{Origin: origin, Logger: logger})
+	signer := server.NewSigner()
+	sockets, err := ws.New(r.Manager, ws.Options{Origin: origin, Local: r.Local, Signer: signer, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wir
 		return nil, err
 	}
 	api, err = server.New(r.Manager, server.Options{
-		Local: r.Passwords, Onboarding: r.Store, SetupCode: code, Pages: pages, WebSocket: sockets,
+		Local: r.Local, Onboarding: r.Store, SetupCode: code, Pages: pages, WebSocket: sockets, Signer: signer,
 		Redirects: &indieauth.Checker{Fetcher: &indieauth.PageFetcher{}}, Logger: logger,
 	})
 	if err != nil {
