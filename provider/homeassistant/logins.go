@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -215,9 +216,10 @@ type Reset struct {
 }
 
 // ResetPassword gives a username a new password and ends the sessions of its user, both or neither, so that whoever
-// knew the old one is out (security.md 11). Second factors and long-lived tokens stay. The errors are those of
+// knew the old one is out (security.md 11). Second factors and long-lived tokens stay, and so do the sessions whose
+// refresh tokens have the ids in keep: the one of whoever resets their own. The errors are those of
 // [Provider.ChangePassword].
-func (p *Provider) ResetPassword(ctx context.Context, username, password string) (Reset, error) {
+func (p *Provider) ResetPassword(ctx context.Context, username, password string, keep ...string) (Reset, error) {
 	var reset Reset
 	err := p.setPassword(ctx, username, password, func(tx latchkey.Tx) error {
 		reset = Reset{}
@@ -226,7 +228,7 @@ func (p *Provider) ResetPassword(ctx context.Context, username, password string)
 			return err
 		}
 		for _, userID := range holders {
-			if err := endSessions(ctx, tx, userID, &reset); err != nil {
+			if err := endSessions(ctx, tx, userID, keep, &reset); err != nil {
 				return err
 			}
 		}
@@ -273,7 +275,7 @@ func (p *Provider) holders(ctx context.Context, tx latchkey.Tx, username string)
 	return ids, err
 }
 
-func endSessions(ctx context.Context, tx latchkey.Tx, userID string, reset *Reset) error {
+func endSessions(ctx context.Context, tx latchkey.Tx, userID string, keep []string, reset *Reset) error {
 	tokens, err := tx.RefreshTokens(ctx, userID)
 	if err != nil {
 		return err
@@ -281,6 +283,9 @@ func endSessions(ctx context.Context, tx latchkey.Tx, userID string, reset *Rese
 	for _, t := range tokens {
 		if t.Type != latchkey.TokenNormal {
 			reset.TokensKept++
+			continue
+		}
+		if slices.Contains(keep, t.ID) {
 			continue
 		}
 		if err := tx.DeleteRefreshToken(ctx, t.ID); err != nil {

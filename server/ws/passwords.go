@@ -111,13 +111,8 @@ func (p passwords) reset(ctx context.Context, c *Call, in otherPassword) (None, 
 	if err != nil {
 		return None{}, err
 	}
-	if err := p.local.ChangePassword(ctx, login.Text("username"), in.Password); err != nil {
-		return None{}, loginError(err)
-	}
-	_, err = p.manager.RemoveRefreshTokens(ctx, in.UserID, func(t latchkey.RefreshToken) bool {
-		return t.Type == latchkey.TokenNormal && t.ID != c.Token.ID
-	})
-	return None{}, err
+	_, err = p.local.ResetPassword(ctx, login.Text("username"), in.Password, c.Token.ID)
+	return None{}, loginError(err)
 }
 
 type otherUsername struct {
