@@ -17,13 +17,15 @@ const LoginLifetime = 15 * time.Minute
 // PendingStore keeps what is under way: unfinished flows and unused authorization codes, each for a while. The values
 // are plain data, so that one node's can be another node's.
 type PendingStore interface {
-	// Put keeps a value, at revision 0, for a lifetime from now on.
+	// Put keeps a new value, at revision 0, for a lifetime from now on. It is [ErrExists] for a key whose value has not
+	// ended.
 	Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error
 	// Get returns a value and its revision, or [ErrNotFound].
 	Get(ctx context.Context, key string) (value []byte, revision int64, err error)
 	// Replace changes a value that still has this revision, and counts the revision up. It is [ErrConflict] when it has
-	// another, and [ErrNotFound] when it is gone.
-	Replace(ctx context.Context, key string, revision int64, value []byte) error
+	// another, and [ErrNotFound] when it is gone. The new value lasts for a lifetime from now on; zero leaves its end
+	// where it was.
+	Replace(ctx context.Context, key string, revision int64, value []byte, lifetime time.Duration) error
 	// Remove forgets a value that still has this revision, with the errors of Replace.
 	Remove(ctx context.Context, key string, revision int64) error
 	// Take returns a value and forgets it; of several callers one gets it and the others get [ErrNotFound].
@@ -75,7 +77,7 @@ func (p pending) stepOnce(ctx context.Context, key string, fn func([]byte) (any,
 	if err != nil {
 		return err
 	}
-	return p.Replace(ctx, key, revision, value)
+	return p.Replace(ctx, key, revision, value, 0)
 }
 
 // maxPending bounds how many values one node keeps. Beyond that the oldest goes.
@@ -104,6 +106,9 @@ func NewMemoryPending() *MemoryPending {
 func (s *MemoryPending) Put(_ context.Context, key string, value []byte, lifetime time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, err := s.entry(key); err == nil {
+		return ErrExists
+	}
 	now := time.Now()
 	for e := s.order.Front(); e != nil; e = s.order.Front() {
 		oldest := e.Value.(*pendingEntry)
@@ -128,8 +133,10 @@ func (s *MemoryPending) Get(_ context.Context, key string) ([]byte, int64, error
 	return e.value, e.revision, nil
 }
 
-// Replace implements [PendingStore]. How long the value lasts stays the same.
-func (s *MemoryPending) Replace(_ context.Context, key string, revision int64, value []byte) error {
+// Replace implements [PendingStore].
+func (s *MemoryPending) Replace(
+	_ context.Context, key string, revision int64, value []byte, lifetime time.Duration,
+) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.entryAt(key, revision)
@@ -138,6 +145,10 @@ func (s *MemoryPending) Replace(_ context.Context, key string, revision int64, v
 	}
 	e.value = value
 	e.revision++
+	if lifetime > 0 {
+		e.ends = time.Now().Add(lifetime)
+		s.order.MoveToBack(s.entries[key])
+	}
 	return nil
 }
 
