@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 
 	"github.com/seed-6a977b3d/latchkey/flow"
 )
@@ -51,7 +50,7 @@ type LoginRequest struct {
 	ClientID    string
 	RedirectURI string
 	Purpose     Purpose
-	Remote      netip.Addr
+	From        Origin
 	// Binding is a secret of the page that starts the login; when given, each further step needs it (security.md 48).
 	Binding Secret
 	// Challenge is the S256 code challenge of RFC 7636, if the client sent one.
@@ -62,7 +61,7 @@ type LoginRequest struct {
 type LoginInput struct {
 	ID       string
 	ClientID string
-	Remote   netip.Addr
+	From     Origin
 	Binding  Secret
 	Input    flow.Input
 }
@@ -72,7 +71,7 @@ type LoginInput struct {
 func (m *Manager) StartLogin(ctx context.Context, r LoginRequest) (Login, flow.Result, error) {
 	login := Login{
 		State: flow.New(flow.Context{
-			IPAddress: r.Remote, RedirectURI: r.RedirectURI, CredentialOnly: r.Purpose == PurposeLink,
+			IPAddress: r.From.PersonAddr(), RedirectURI: r.RedirectURI, CredentialOnly: r.Purpose == PurposeLink,
 		}),
 		Provider: r.Provider, ClientID: r.ClientID, Purpose: r.Purpose, Challenge: r.Challenge,
 	}
@@ -80,7 +79,7 @@ func (m *Manager) StartLogin(ctx context.Context, r LoginRequest) (Login, flow.R
 		hash := r.Binding.Hash()
 		login.Binding = hash[:]
 	}
-	login, result, err := m.stepLogin(ctx, login, nil)
+	login, result, err := m.stepLogin(ctx, login, r.From, nil)
 	if err != nil {
 		return Login{}, nil, err
 	}
@@ -101,10 +100,10 @@ func (m *Manager) ContinueLogin(ctx context.Context, in LoginInput) (login Login
 			return nil, false, err
 		case before.ClientID != in.ClientID:
 			return nil, false, ErrClientChanged
-		case before.Context.IPAddress != in.Remote:
+		case before.Context.IPAddress != in.From.PersonAddr():
 			return nil, false, ErrAddressChanged
 		}
-		login, result, err = m.stepLogin(ctx, before, in.Input)
+		login, result, err = m.stepLogin(ctx, before, in.From, in.Input)
 		_, more := result.(flow.Form)
 		return login, more, err
 	})

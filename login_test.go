@@ -65,7 +65,7 @@ func (m pinModule) Verify(_ context.Context, _ string, _ json.RawMessage, in flo
 func (h house) start(t *testing.T, change ...func(*latchkey.LoginRequest)) (latchkey.Login, flow.Result) {
 	t.Helper()
 	r := latchkey.LoginRequest{
-		Provider: h.local.Key(), ClientID: client, RedirectURI: client, Purpose: latchkey.PurposeAuthorize, Remote: addr,
+		Provider: h.local.Key(), ClientID: client, RedirectURI: client, Purpose: latchkey.PurposeAuthorize, From: latchkey.Origin{Addr: addr},
 	}
 	for _, c := range change {
 		c(&r)
@@ -79,7 +79,7 @@ func (h house) start(t *testing.T, change ...func(*latchkey.LoginRequest)) (latc
 
 // answer continues a login.
 func (h house) answer(login latchkey.Login, in flow.Input) (latchkey.Login, flow.Result, error) {
-	return h.ContinueLogin(context.Background(), latchkey.LoginInput{ID: login.ID, ClientID: client, Remote: addr, Input: in})
+	return h.ContinueLogin(context.Background(), latchkey.LoginInput{ID: login.ID, ClientID: client, From: latchkey.Origin{Addr: addr}, Input: in})
 }
 
 func credentials(username, password string) flow.Input {
@@ -131,13 +131,13 @@ func TestLoginIsBoundToItsBeginning(t *testing.T) {
 	h := newHouse(t, latchkey.Options{})
 	h.person(t, "anna")
 	login, _ := h.start(t, func(r *latchkey.LoginRequest) { r.Binding = "page" })
-	in := latchkey.LoginInput{ID: login.ID, ClientID: client, Remote: addr, Binding: "page", Input: credentials("anna", password)}
+	in := latchkey.LoginInput{ID: login.ID, ClientID: client, From: latchkey.Origin{Addr: addr}, Binding: "page", Input: credentials("anna", password)}
 	for _, tt := range []struct {
 		name   string
 		change func(*latchkey.LoginInput)
 		want   error
 	}{
-		{"other address", func(in *latchkey.LoginInput) { in.Remote = netip.MustParseAddr("192.168.1.21") }, latchkey.ErrAddressChanged},
+		{"other address", func(in *latchkey.LoginInput) { in.From.Addr = netip.MustParseAddr("192.168.1.21") }, latchkey.ErrAddressChanged},
 		{"other client", func(in *latchkey.LoginInput) { in.ClientID = "https://evil.example/" }, latchkey.ErrClientChanged},
 		{"other page", func(in *latchkey.LoginInput) { in.Binding = "another" }, flow.ErrUnknownFlow},
 		{"no page", func(in *latchkey.LoginInput) { in.Binding = "" }, flow.ErrUnknownFlow},

@@ -2,7 +2,9 @@ package latchkey
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey/flow"
@@ -17,7 +19,7 @@ const (
 )
 
 // stepLogin takes one step: it is handed a login and returns the next, and touches nothing else.
-func (m *Manager) stepLogin(ctx context.Context, l Login, in flow.Input) (Login, flow.Result, error) {
+func (m *Manager) stepLogin(ctx context.Context, l Login, from Origin, in flow.Input) (Login, flow.Result, error) {
 	p, ok := m.Provider(l.Provider)
 	if !ok {
 		return l, nil, flow.ErrUnknownHandler
@@ -33,7 +35,7 @@ func (m *Manager) stepLogin(ctx context.Context, l Login, in flow.Input) (Login,
 			case stepMFA:
 				next.Factor, result, err = m.askModule(ctx, s, l.Factor, in)
 			default:
-				s, result, err = p.Step(ctx, s, in)
+				s, result, err = m.askProvider(ctx, p, s, from, in)
 				if done, ok := result.(flow.Done); ok && err == nil {
 					next, result, err = m.accepted(ctx, next, p, done.Data)
 				}
@@ -45,6 +47,54 @@ func (m *Manager) stepLogin(ctx context.Context, l Login, in flow.Input) (Login,
 	}
 	next.State = state
 	return next, result, nil
+}
+
+// The fields of the forms that ask for a password (providers.md §2 and §6).
+const (
+	fieldUsername = "username"
+	fieldPassword = "password"
+)
+
+// askProvider takes a step of the provider's. One that judges a password is a try, and there may have been too many.
+func (m *Manager) askProvider(
+	ctx context.Context, p Provider, s flow.State, from Origin, in flow.Input,
+) (next flow.State, result flow.Result, err error) {
+	if _, judges := in[fieldPassword]; !judges {
+		return p.Step(ctx, s, in)
+	}
+	err = m.TryPassword(ctx, p.Key(), in.Text(fieldUsername), from, func() error {
+		var err error
+		next, result, err = p.Step(ctx, s, in)
+		if err != nil {
+			return err
+		}
+		return verdict(result)
+	})
+	var wait *TooManyAttempts
+	switch {
+	case errors.As(err, &wait) && s.Form != nil:
+		form := *s.Form
+		form.Errors = flow.BaseError("too_many_attempts")
+		form.Placeholders = map[string]string{"wait_seconds": strconv.Itoa(int(wait.Wait/time.Second) + 1)}
+		return s, form, nil
+	case result != nil && (errors.Is(err, ErrInvalidAuth) || errors.Is(err, errUndecided)):
+		err = nil
+	}
+	return next, result, err
+}
+
+// errUndecided says that a password was neither right nor wrong.
+var errUndecided = errors.New("not decided")
+
+// verdict says what a provider's answer to a password means.
+func verdict(r flow.Result) error {
+	if _, right := r.(flow.Done); right {
+		return nil
+	}
+	if form, again := r.(flow.Form); again && form.Errors["base"] == "invalid_auth" {
+		return ErrInvalidAuth
+	}
+	return errUndecided
 }
 
 // accepted goes on after the provider knows the person: to the second factor if there is one to ask for.

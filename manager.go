@@ -19,7 +19,7 @@ type Options struct {
 	Providers []Provider
 	// Modules are the second factors, in the order in which people may choose. No two may have the same id.
 	Modules []MFAModule
-	// Pending keeps unfinished flows and unused authorization codes; nil keeps them in memory.
+	// Pending keeps unfinished flows, unused authorization codes and counts of failures; nil keeps them in memory.
 	Pending PendingStore
 	// Lookup knows which device an entity belongs to and which area a device is in; nil if there are no such things.
 	Lookup permission.Lookup
@@ -35,6 +35,7 @@ type Options struct {
 type Manager struct {
 	store     Store
 	pending   pending
+	tallies   tallies
 	providers []Provider
 	modules   []MFAModule
 	lookup    permission.Lookup
@@ -68,8 +69,10 @@ func New(store Store, o Options) (*Manager, error) {
 		tokens: newCache[signingToken](entries), users: newCache[User](entries),
 		permissions: newCache[*permission.Permissions](entries),
 	}
+	m.tallies = tallies{m.pending}
 	if o.Pending == nil {
 		m.pending = pending{NewMemoryPending()}
+		m.tallies = tallies{pending{NewMemoryPending()}} // of its own: a flood of names must not drive out what is under way
 	}
 	if m.log == nil {
 		m.log = slog.Default()

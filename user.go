@@ -43,6 +43,30 @@ type Origin struct {
 	Addr netip.Addr
 	// Tunnel says that the request came through a relay, which makes it remote whatever its address.
 	Tunnel bool
+	// Proxied says that a proxy passed the request on, or could have: Addr is what it told. However near that address is,
+	// the way there may lead from anywhere (security.md 49).
+	Proxied bool
+	// AtProxy says that Addr is that of a proxy, behind which anybody may be.
+	AtProxy bool
+}
+
+// PersonAddr is the address of the person, which nobody knows behind a tunnel.
+func (o Origin) PersonAddr() netip.Addr {
+	if o.Tunnel {
+		return netip.Addr{}
+	}
+	return o.Addr
+}
+
+// ThisMachine reports whether the request was made on the machine that it reached.
+func (o Origin) ThisMachine() bool {
+	return !o.Tunnel && !o.Proxied && o.Addr.Unmap().IsLoopback()
+}
+
+// Shared reports whether the address may stand for people who have nothing to do with each other: it is unknown, or that
+// of a relay, a proxy or this machine. Nobody is ever kept out by such an address (security.md W10).
+func (o Origin) Shared() bool {
+	return !o.Addr.IsValid() || o.Tunnel || o.AtProxy || o.Addr.Unmap().IsLoopback()
 }
 
 // MayAuthenticate says whether the user may authenticate with a request of this origin (models.md §8); nil stands for
@@ -60,7 +84,7 @@ func (u User) MayAuthenticate(from *Origin) error {
 		return ErrLocalOnly
 	case !from.Addr.IsValid():
 		return ErrInvalidRemote
-	case !IsLocal(from.Addr):
+	case from.Proxied, !IsLocal(from.Addr):
 		return ErrNotLocal
 	}
 	return nil

@@ -51,7 +51,7 @@ func (s *Server) startLogin(r *http.Request) (reply, error) {
 	}
 	login, result, err := s.manager.StartLogin(r.Context(), latchkey.LoginRequest{
 		Provider: provider, ClientID: in.text("client_id"), RedirectURI: in.text("redirect_uri"), Purpose: purpose,
-		Remote: originOf(r).Addr, Binding: binding(r), Challenge: in.text("code_challenge"),
+		From: originOf(r), Binding: binding(r), Challenge: in.text("code_challenge"),
 	})
 	if err != nil {
 		return reply{}, err
@@ -71,7 +71,7 @@ func (s *Server) continueLogin(r *http.Request) (reply, error) {
 	}
 	delete(in, "client_id")
 	login, result, err := s.manager.ContinueLogin(r.Context(), latchkey.LoginInput{
-		ID: r.PathValue("id"), ClientID: clientID, Remote: originOf(r).Addr, Binding: binding(r), Input: flow.Input(in),
+		ID: r.PathValue("id"), ClientID: clientID, From: originOf(r), Binding: binding(r), Input: flow.Input(in),
 	})
 	if err != nil {
 		return reply{}, err
@@ -106,7 +106,7 @@ func (s *Server) show(r *http.Request, login latchkey.Login, result flow.Result)
 // finishLogin makes the code of somebody whom the provider accepted, unless the client or the user may not have it.
 func (s *Server) finishLogin(r *http.Request, login latchkey.Login) (latchkey.Secret, error) {
 	ctx, from := r.Context(), originOf(r)
-	if err := s.redirects.Check(ctx, login.ClientID, login.Context.RedirectURI, personAddr(from)); err != nil {
+	if err := s.redirects.Check(ctx, login.ClientID, login.Context.RedirectURI, from.PersonAddr()); err != nil {
 		s.log.Warn("login refused: the redirect URI is not the client's", "client_id", login.ClientID,
 			"redirect_uri", login.Context.RedirectURI, "error", err)
 		return "", indieauth.ErrInvalidRedirectURI

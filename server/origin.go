@@ -40,11 +40,3 @@ func originOf(r *http.Request) latchkey.Origin {
 	o, _ := OriginFrom(r.Context())
 	return o
 }
-
-// personAddr is the address of the person, which nobody knows behind a tunnel.
-func personAddr(o latchkey.Origin) netip.Addr {
-	if o.Tunnel {
-		return netip.Addr{}
-	}
-	return o.Addr
-}

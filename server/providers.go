@@ -32,7 +32,7 @@ func (s *Server) listProviders(r *http.Request) (reply, error) {
 	}
 	list := []providerEntry{}
 	for _, p := range s.manager.Providers() {
-		if limited, ok := p.(AddressLimited); ok && !limited.Available(personAddr(from)) {
+		if limited, ok := p.(AddressLimited); ok && !limited.Available(from.PersonAddr()) {
 			continue
 		}
 		list = append(list, providerEntry{Name: p.Name(), ID: p.Key().ID, Type: p.Key().Type})

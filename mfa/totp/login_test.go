@@ -54,11 +54,11 @@ func TestSetUpAndSignIn(t *testing.T) {
 
 		begin := func() latchkey.Login {
 			t.Helper()
-			begun, _, err := m.StartLogin(ctx, latchkey.LoginRequest{Provider: passwords.Key(), Remote: from, Purpose: latchkey.PurposeAuthorize})
+			begun, _, err := m.StartLogin(ctx, latchkey.LoginRequest{Provider: passwords.Key(), From: latchkey.Origin{Addr: from}, Purpose: latchkey.PurposeAuthorize})
 			if err != nil {
 				t.Fatal(err)
 			}
-			begun, result, err = m.ContinueLogin(ctx, latchkey.LoginInput{ID: begun.ID, Remote: from,
+			begun, result, err = m.ContinueLogin(ctx, latchkey.LoginInput{ID: begun.ID, From: latchkey.Origin{Addr: from},
 				Input: flow.Input{"username": "anna", "password": "hush"}})
 			if form, ok := result.(flow.Form); err != nil || !ok || form.StepID != "mfa" {
 				t.Fatalf("after the password: %+v, %v", result, err)
@@ -67,7 +67,7 @@ func TestSetUpAndSignIn(t *testing.T) {
 		}
 		answer := func(login latchkey.Login, code string) flow.Result {
 			t.Helper()
-			_, result, err := m.ContinueLogin(ctx, latchkey.LoginInput{ID: login.ID, Remote: from, Input: flow.Input{"code": code}})
+			_, result, err := m.ContinueLogin(ctx, latchkey.LoginInput{ID: login.ID, From: latchkey.Origin{Addr: from}, Input: flow.Input{"code": code}})
 			if err != nil {
 				t.Fatal(err)
 			}

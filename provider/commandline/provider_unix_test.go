@@ -158,11 +158,11 @@ func TestSignIn(t *testing.T) {
 	signIn := func(username string) latchkey.User {
 		t.Helper()
 		from := netip.MustParseAddr("192.168.1.20")
-		begun, _, err := m.StartLogin(t.Context(), latchkey.LoginRequest{Provider: p.Key(), Remote: from, Purpose: latchkey.PurposeAuthorize})
+		begun, _, err := m.StartLogin(t.Context(), latchkey.LoginRequest{Provider: p.Key(), From: latchkey.Origin{Addr: from}, Purpose: latchkey.PurposeAuthorize})
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, result, err := m.ContinueLogin(t.Context(), latchkey.LoginInput{ID: begun.ID, Remote: from, Input: login(username, "right")})
+		done, result, err := m.ContinueLogin(t.Context(), latchkey.LoginInput{ID: begun.ID, From: latchkey.Origin{Addr: from}, Input: login(username, "right")})
 		if err != nil || done.Credentials == nil {
 			t.Fatalf("%+v, %v", result, err)
 		}

@@ -66,11 +66,11 @@ func TestEverybodyIsOneUser(t *testing.T) {
 	from := netip.MustParseAddr("192.168.1.20")
 	signIn := func(p *legacy.Provider, password string) latchkey.User {
 		t.Helper()
-		begun, _, err := m.StartLogin(t.Context(), latchkey.LoginRequest{Provider: p.Key(), Remote: from, Purpose: latchkey.PurposeAuthorize})
+		begun, _, err := m.StartLogin(t.Context(), latchkey.LoginRequest{Provider: p.Key(), From: latchkey.Origin{Addr: from}, Purpose: latchkey.PurposeAuthorize})
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, result, err := m.ContinueLogin(t.Context(), latchkey.LoginInput{ID: begun.ID, Remote: from, Input: flow.Input{"password": password}})
+		done, result, err := m.ContinueLogin(t.Context(), latchkey.LoginInput{ID: begun.ID, From: latchkey.Origin{Addr: from}, Input: flow.Input{"password": password}})
 		if err != nil || done.Credentials == nil {
 			t.Fatalf("%+v, %v", result, err)
 		}

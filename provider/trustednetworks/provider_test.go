@@ -385,11 +385,11 @@ func TestSignInAndLeave(t *testing.T) {
 	}
 	defer m.Close()
 	ctx, home := t.Context(), netip.MustParseAddr("192.168.1.20")
-	login, _, err := m.StartLogin(ctx, latchkey.LoginRequest{Provider: p.Key(), Remote: home, Purpose: latchkey.PurposeAuthorize})
+	login, _, err := m.StartLogin(ctx, latchkey.LoginRequest{Provider: p.Key(), From: latchkey.Origin{Addr: home}, Purpose: latchkey.PurposeAuthorize})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, _, err := m.ContinueLogin(ctx, latchkey.LoginInput{ID: login.ID, Remote: home, Input: flow.Input{"user": ben}})
+	done, _, err := m.ContinueLogin(ctx, latchkey.LoginInput{ID: login.ID, From: latchkey.Origin{Addr: home}, Input: flow.Input{"user": ben}})
 	if err != nil || done.Credentials == nil {
 		t.Fatalf("%+v, %v", done, err)
 	}

@@ -3,7 +3,9 @@ package ws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
@@ -83,17 +85,25 @@ type ownPassword struct {
 	New     string `json:"new_password"`
 }
 
-// change sets the caller's own password. The sessions stay, and a wrong current password is no failed login.
+// change sets the caller's own password. The sessions stay. A wrong current password is no failed login as far as
+// bans go, but whoever holds a session may not guess it any faster than at the door.
 func (p passwords) change(ctx context.Context, c *Call, in ownPassword) (None, error) {
 	login, err := loginOf(c.User)
 	if err != nil {
 		return None{}, err
 	}
 	name := login.Text("username")
-	err = p.local.ValidateLogin(ctx, name, in.Current)
-	if errors.Is(err, latchkey.ErrInvalidAuth) {
+	err = p.manager.TryPassword(ctx, p.local.Key(), name, c.Origin, func() error {
+		return p.local.ValidateLogin(ctx, name, in.Current)
+	})
+	var wait *latchkey.TooManyAttempts
+	switch {
+	case errors.Is(err, latchkey.ErrInvalidAuth):
 		return None{}, errCurrentPassword
-	} else if err != nil {
+	case errors.As(err, &wait):
+		return None{}, &Error{Code: CodeHomeAssistant, Message: fmt.Sprintf(
+			"%s. Try again in %d seconds.", wait.Error(), int(wait.Wait/time.Second)+1)}
+	case err != nil:
 		return None{}, err
 	}
 	return None{}, loginError(p.local.ChangePassword(ctx, name, in.New))
