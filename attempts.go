@@ -149,6 +149,31 @@ func (t tallies) changeOnce(ctx context.Context, key string, fn func(tally) (tal
 	return t.Replace(ctx, key, revision, value, tallyLifetime)
 }
 
+// FailureCounter counts failures in a row, by keys. It is for a wire that keeps count of more than passwords.
+type FailureCounter struct {
+	tallies tallies
+	prefix  string
+}
+
+// NewFailureCounter returns a counter that keeps its counts in p under a name of its own.
+func NewFailureCounter(p PendingStore, name string) *FailureCounter {
+	return &FailureCounter{tallies{pending{p}}, name + "/"}
+}
+
+// Add counts one more failure under the key and returns how many there are. They are forgotten a week after the last.
+func (c *FailureCounter) Add(ctx context.Context, key string) (n int, err error) {
+	err = c.tallies.change(ctx, c.prefix+key, func(t tally) (tally, bool) {
+		n = t.Failures + 1
+		return tally{Failures: n, Last: time.Now()}, true
+	})
+	return n, err
+}
+
+// Reset ends the row of failures under the key.
+func (c *FailureCounter) Reset(ctx context.Context, key string) error {
+	return c.tallies.forget(ctx, c.prefix+key)
+}
+
 // TryPassword runs check, which judges a password for an account, unless wrong ones have to be waited for: then it is a
 // [*TooManyAttempts], whether or not there is such an account. An error of check is returned as it is; [ErrInvalidAuth]
 // counts as a wrong password. Failures count for the account, whatever the case of its name, and for the address.

@@ -13,16 +13,16 @@ import (
 // authenticate returns who sent a request: the session of its access token, else that of its signed path (http-auth.md
 // M-5), else errUnauthorized.
 func (s *Server) authenticate(r *http.Request) (latchkey.Session, error) {
-	session, err := admit(r, s.bearerSession)
+	session, err := sessionBy(r, s.bearerSession)
 	if errors.Is(err, errUnauthorized) {
-		session, err = admit(r, s.signedSession)
+		session, err = sessionBy(r, s.signedSession)
 	}
 	return session, err
 }
 
-// admit returns the session that is found in a request, unless its user may not authenticate from there (http-auth.md
+// sessionBy returns the session that is found in a request, unless its user may not authenticate from there (http-auth.md
 // §10.3, S-4).
-func admit(r *http.Request, find func(*http.Request) (latchkey.Session, error)) (latchkey.Session, error) {
+func sessionBy(r *http.Request, find func(*http.Request) (latchkey.Session, error)) (latchkey.Session, error) {
 	session, err := find(r)
 	if err != nil {
 		return latchkey.Session{}, err
@@ -79,13 +79,11 @@ func (s *Server) signedSession(r *http.Request) (latchkey.Session, error) {
 func (s *Server) RequireAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header())
-		from, err := s.origin(r)
+		r, err := s.admit(r)
 		if err != nil {
-			s.log.Warn("request refused: where it came from is not clear", "peer", r.RemoteAddr, "error", err)
-			s.fail(w, r, nil, errBadRequest)
+			s.fail(w, r, nil, err)
 			return
 		}
-		r = r.WithContext(withOrigin(r.Context(), from))
 		s.serve(w, r, &route{access: bearer, serve: next})
 	})
 }

@@ -11,10 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody is how many bytes a request body may have. The longest that a client sends is far below; http-auth.md C-12
-// would allow 16 MiB.
-const maxBody = 64 << 10
-
 // maxDepth is how deep a JSON document may be nested; none that is expected goes beyond two.
 const maxDepth = 32
 
@@ -85,7 +81,10 @@ func readJSON(r *http.Request, s schema) (object, error) {
 
 // misfit is the answer of http-auth.md C-8.
 func misfit(format string, args ...any) error {
-	return refuse(says(http.StatusBadRequest, "Message format incorrect: "+fmt.Sprintf(format, args...)))
+	return refuse(reply{
+		status: http.StatusBadRequest, noAttempt: true,
+		json: message{Message: "Message format incorrect: " + fmt.Sprintf(format, args...)},
+	})
 }
 
 // parseObject reads a JSON object and the order of its keys. Of a key that is repeated the last value counts.

@@ -121,6 +121,7 @@ func refuse(a reply) error { return &refusal{a} }
 // The refusals of the pipeline (http-auth.md §1.3).
 var (
 	errBadRequest   = refuse(framework(http.StatusBadRequest))
+	errBanned       = refuse(framework(http.StatusForbidden))
 	errUnauthorized = refuse(framework(http.StatusUnauthorized))
 	errNoRoute      = refuse(framework(http.StatusNotFound))
 	errNoMethod     = refuse(framework(http.StatusMethodNotAllowed))
@@ -129,7 +130,7 @@ var (
 
 // The refusals of the endpoints.
 var (
-	errInvalidJSON = refuse(says(http.StatusBadRequest, "Invalid JSON."))
+	errInvalidJSON = refuse(reply{status: http.StatusBadRequest, json: message{Message: "Invalid JSON."}, noAttempt: true})
 	errNotOnboard  = refuse(reply{status: http.StatusBadRequest,
 		json: message{Message: "Onboarding not finished", Code: "onboarding_required"}})
 	errRemoteIP = refuse(reply{status: http.StatusBadRequest,

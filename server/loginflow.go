@@ -94,7 +94,14 @@ func (s *Server) show(r *http.Request, login latchkey.Login, result flow.Result)
 		if err != nil {
 			return reply{}, err
 		}
-		result = flow.Done{Data: map[string]any{"result": code.Reveal()}}
+		s.countStep(r, login, result)
+		shown := map[string]any{"result": code.Reveal()}
+		if issuer, known := s.prefix(r); known {
+			shown["iss"] = issuer // for the page to hand on beside the code (RFC 9207)
+		}
+		result = flow.Done{Data: shown}
+	} else {
+		s.countStep(r, login, result)
 	}
 	b, err := flow.Encode(login.ID, login.Provider, result)
 	if err != nil {

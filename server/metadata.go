@@ -17,12 +17,13 @@ type authorizationServer struct {
 	ResponseTypes         []string `json:"response_types_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	ClientIDDocuments     bool     `json:"client_id_metadata_document_supported"`
+	NamesIssuer           bool     `json:"authorization_response_iss_parameter_supported,omitempty"` // RFC 9207 §3
 	ServiceDocumentation  string   `json:"service_documentation"`
 }
 
 // authorizationServer is GET /.well-known/oauth-authorization-server (http-auth.md §14).
 func (s *Server) authorizationServer(r *http.Request) (reply, error) {
-	prefix, _ := s.prefix(r)
+	prefix, known := s.prefix(r)
 	return reply{json: authorizationServer{
 		Issuer:                prefix,
 		AuthorizationEndpoint: prefix + "/auth/authorize",
@@ -31,6 +32,7 @@ func (s *Server) authorizationServer(r *http.Request) (reply, error) {
 		ResponseTypes:         []string{"code"},
 		ChallengeMethods:      []string{"S256"},
 		ClientIDDocuments:     true,
+		NamesIssuer:           known,
 		ServiceDocumentation:  documentation,
 	}}, nil
 }
@@ -52,13 +54,15 @@ func (s *Server) protectedResource(r *http.Request) (reply, error) {
 	}}, nil
 }
 
-// prefix is the address under which the request reached the server, if that is the configured one: an issuer must be
-// what the client used (RFC 8414 §3.3, security.md 35), and a Host header alone proves nothing.
+// prefix is the address under which the request reached the server, if that is one of its own: an issuer must be what
+// the client used (RFC 8414 §3.3, security.md 35), and a Host header alone proves nothing.
 func (s *Server) prefix(r *http.Request) (string, bool) {
-	if s.externalURL == nil || !sameHost(s.externalURL, r.Host) {
-		return "", false
+	for _, u := range s.urls {
+		if sameHost(u, r.Host) {
+			return u.String(), true
+		}
 	}
-	return s.externalURL.String(), true
+	return "", false
 }
 
 // sameHost compares a Host header with the host of an address; the default port may be written or not.

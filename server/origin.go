@@ -2,25 +2,19 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/netip"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/server/proxy"
 )
 
-// directOrigin is where a request came from when no proxy is trusted: the peer of the connection. A request that says
-// it was forwarded is refused, since its true origin cannot be known (http-auth.md F-2). A peer that is no IP address,
-// such as that of a Unix socket, is unknown.
-func directOrigin(r *http.Request) (latchkey.Origin, error) {
-	if len(r.Header.Values("X-Forwarded-For")) > 0 {
-		return latchkey.Origin{}, errors.New("X-Forwarded-For came from a proxy that is not configured as trusted")
+// source returns where a request came from: what the program that embeds this says, or else what the proxies say.
+func (s *Server) source(r *http.Request) (proxy.Source, error) {
+	if s.origin == nil {
+		return s.proxies.Read(r)
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return latchkey.Origin{}, nil
-	}
-	return latchkey.Origin{Addr: peer.Addr()}, nil
+	origin, err := s.origin(r)
+	return proxy.Source{Origin: origin}, err
 }
 
 type originKey struct{}

@@ -30,15 +30,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(rec, r, nil, errBadRequest)
 		return
 	}
-	from, err := s.origin(r)
-	if err != nil {
-		s.log.Warn("request refused: where it came from is not clear", "peer", r.RemoteAddr, "error", err)
-		s.fail(rec, r, nil, errBadRequest)
-		return
-	}
-	r = r.WithContext(withOrigin(r.Context(), from))
-
+	r, err := s.admit(r)
 	switch {
+	case err != nil:
+		s.fail(rec, r, nil, err)
 	case res == nil:
 		s.fail(rec, r, nil, errNoRoute)
 	case rt != nil:
@@ -51,12 +46,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// admit notes where a request came from, or refuses it: when that is not clear, and when the address is banned.
+func (s *Server) admit(r *http.Request) (*http.Request, error) {
+	from, err := s.source(r)
+	if err != nil {
+		s.log.Warn("request refused: where it came from is not clear", "peer", r.RemoteAddr, "error", err)
+		return r, errBadRequest
+	}
+	r = r.WithContext(withOrigin(r.Context(), from.Origin)) // a copy, which is ours to change
+	if from.Host != "" {
+		r.Host = from.Host
+	}
+	if s.guard.Banned(r.Context(), from.Origin) {
+		return r, errBanned
+	}
+	return r, nil
+}
+
 // serve runs a route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	if rt.access != open {
 		session, err := s.authenticate(r)
 		if err != nil {
-			s.fail(w, r, nil, err)
+			s.fail(w, r, rt, err)
 			return
 		}
 		r = r.WithContext(withSession(r.Context(), session))
@@ -65,10 +77,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 		rt.serve.ServeHTTP(w, r)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	body := s.bodies.bound(w, r)
+	defer body.done()
+	r.Body = body
 	answer, err := rt.do(r)
 	if err != nil {
-		s.fail(w, r, rt.errors, err)
+		s.fail(w, r, rt, err)
 		return
 	}
 	s.write(w, r, answer)
@@ -81,6 +95,8 @@ type reply struct {
 	// json is the body as a JSON document. Without it, text is the body; without both there is none.
 	json any
 	text string
+	// noAttempt marks a refusal of what was not even an attempt to sign in.
+	noAttempt bool
 }
 
 // write sends an answer.
@@ -105,10 +121,15 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a reply) {
 	_, _ = w.Write(body) // whoever hung up misses it
 }
 
-// fail answers with what the table says about an error. An error that no table knows is a 500, and its cause goes to
-// the log only.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, table errorTable, err error) {
+// fail answers with what the route's table says about an error; without a route it is the common table. An error that no
+// table knows is a 500, and its cause goes to the log only.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, rt *route, err error) {
+	var table errorTable
+	if rt != nil {
+		table = rt.errors
+	}
 	a, known := table.reply(err)
+	s.countRefusal(r, rt, a)
 	if !known && !errors.Is(err, context.Canceled) {
 		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}

@@ -27,6 +27,8 @@ type route struct {
 	path   string
 	access access
 	cors   crossOrigin
+	// signsIn marks where people try to sign in: there, what is refused is a failed login.
+	signsIn bool
 	// secret marks answers that carry tokens or codes, which nobody may store.
 	secret bool
 	// do answers with a document, serve with anything; a route has one of the two.
@@ -43,12 +45,12 @@ func (s *Server) routes() []route {
 		{method: get, path: "/auth/providers", access: open, cors: own, do: s.listProviders},
 
 		{method: get, path: "/auth/login_flow", access: open, cors: own, secret: true, serve: s.cors.bareNotAllowed("POST")},
-		{method: post, path: "/auth/login_flow", access: open, cors: own, secret: true, do: s.startLogin},
+		{method: post, path: "/auth/login_flow", access: open, cors: own, signsIn: true, secret: true, do: s.startLogin},
 		{method: get, path: "/auth/login_flow/{id}", access: open, cors: own, secret: true, do: s.showLogin},
-		{method: post, path: "/auth/login_flow/{id}", access: open, cors: own, secret: true, do: s.continueLogin},
+		{method: post, path: "/auth/login_flow/{id}", access: open, cors: own, signsIn: true, secret: true, do: s.continueLogin},
 		{method: del, path: "/auth/login_flow/{id}", access: open, cors: own, secret: true, do: s.abortLogin},
 
-		{method: post, path: "/auth/token", access: open, cors: any, secret: true, do: s.token, errors: oauthErrors},
+		{method: post, path: "/auth/token", access: open, cors: any, signsIn: true, secret: true, do: s.token, errors: oauthErrors},
 		{method: post, path: "/auth/revoke", access: open, cors: any, secret: true, do: s.revoke},
 		{method: post, path: "/auth/link_user", cors: own, secret: true, do: s.linkUser},
 

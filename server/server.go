@@ -16,6 +16,7 @@ import (
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/indieauth"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/server/proxy"
 )
 
 // Redirects decides where a browser may be sent with an authorization code. [*indieauth.Checker] is one.
@@ -64,11 +65,16 @@ type Options struct {
 	// CORSOrigins are the origins whose pages may use everything, not only the token endpoints (http-auth.md §11). Nil
 	// stands for [DefaultCORSOrigin]; an empty list allows none.
 	CORSOrigins []string
-	// ExternalURL is the address of this server in the world, as in https://house.example. Discovery documents that
-	// are asked for under this address name it.
-	ExternalURL string
-	// Origin says where a request came from; nil for the address of the connection. An error refuses the request with
-	// 400 and goes to the log.
+	// URLs are the addresses of this server, as in https://house.example. Discovery documents that are asked for under
+	// one of them name it as the issuer, and so does a login there (RFC 8414, RFC 9207).
+	URLs []string
+	// TrustedProxies are the networks of the proxies that pass requests on and say for whom. Without any, a request that
+	// was passed on is refused (http-auth.md §12).
+	TrustedProxies []netip.Prefix
+	// Guard counts failed logins and keeps addresses out; nil lets everybody in.
+	Guard Guard
+	// Origin says where a request came from, instead of TrustedProxies. An error refuses the request with 400 and goes to
+	// the log.
 	Origin func(*http.Request) (latchkey.Origin, error)
 	// Logger gets what clients are not told; nil for [slog.Default].
 	Logger *slog.Logger
@@ -76,18 +82,21 @@ type Options struct {
 
 // Server is the HTTP API. It is an [http.Handler] for any number of requests at once.
 type Server struct {
-	manager     *latchkey.Manager
-	local       *homeassistant.Provider
-	steps       OnboardingStore
-	setupCode   latchkey.Secret
-	pages       Pages
-	webSocket   http.Handler
-	signer      *Signer // nil if no path is signed
-	redirects   Redirects
-	cors        cors
-	externalURL *url.URL // nil if none
-	origin      func(*http.Request) (latchkey.Origin, error)
-	log         *slog.Logger
+	manager   *latchkey.Manager
+	local     *homeassistant.Provider
+	steps     OnboardingStore
+	setupCode latchkey.Secret
+	pages     Pages
+	webSocket http.Handler
+	signer    *Signer // nil if no path is signed
+	redirects Redirects
+	cors      cors
+	urls      []*url.URL
+	proxies   proxy.Trusted
+	guard     Guard
+	bodies    bodies
+	origin    func(*http.Request) (latchkey.Origin, error) // nil to ask proxies
+	log       *slog.Logger
 
 	// onboarding says that the first set-up was not finished when the server was made: its endpoints exist.
 	onboarding bool
@@ -101,20 +110,28 @@ type Server struct {
 func New(m *latchkey.Manager, o Options) (*Server, error) {
 	s := &Server{
 		manager: m, local: o.Local, steps: o.Onboarding, setupCode: o.SetupCode, pages: o.Pages, webSocket: o.WebSocket,
-		signer: o.Signer, redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, log: o.Logger,
+		signer: o.Signer, redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, guard: o.Guard,
+		bodies: newBodies(), log: o.Logger,
 	}
 	if s.redirects == nil {
 		s.redirects = &indieauth.Checker{}
 	}
-	if s.origin == nil {
-		s.origin = directOrigin
+	if s.guard == nil {
+		s.guard = openDoor{}
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
 	var err error
-	if s.externalURL, err = parseExternalURL(o.ExternalURL); err != nil {
-		return nil, err
+	if s.proxies, err = proxy.New(o.TrustedProxies...); err != nil {
+		return nil, fmt.Errorf("server options: %w", err)
+	}
+	for _, text := range o.URLs {
+		u, err := parseURL(text)
+		if err != nil {
+			return nil, err
+		}
+		s.urls = append(s.urls, u)
 	}
 	if o.Local != nil {
 		if err := s.prepareOnboarding(context.Background()); err != nil {
@@ -140,17 +157,14 @@ func (s *Server) prepareOnboarding(ctx context.Context) error {
 	return nil
 }
 
-func parseExternalURL(text string) (*url.URL, error) {
-	if text == "" {
-		return nil, nil
-	}
+func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("server options: ExternalURL: %w", err)
+		return nil, fmt.Errorf("server options: URLs: %w", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("server options: ExternalURL %q: write scheme and host only, as in https://house.example", text)
+		return nil, fmt.Errorf("server options: URLs: %q: write scheme and host only, as in https://house.example", text)
 	}
 	u.Path = ""
 	return u, nil

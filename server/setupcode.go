@@ -17,9 +17,8 @@ import (
 // it. A person at the machine itself needs none: the peer is this machine, the server was called by a name that means
 // this machine (another name may have been pointed at it), no proxy stands between, and no other site's page sent it.
 func (s *Server) SetupCodeNeeded(r *http.Request) bool {
-	from, err := s.origin(r)
-	local := err == nil && !from.Tunnel && from.Addr.IsValid() && from.Addr.Unmap().IsLoopback()
-	return !local || !isLoopbackHost(r.Host) || forwarded(r.Header) || crossSite(r)
+	from, err := s.source(r)
+	return err != nil || !from.ThisMachine() || !isLoopbackHost(r.Host) || forwarded(r.Header) || crossSite(r)
 }
 
 // isLoopbackHost reports whether a Host header names this machine by itself.
