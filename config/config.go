@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/server/ban"
 )
 
 // LogFormat is the form of the lines in the log.
@@ -38,6 +39,12 @@ type Config struct {
 	// None means none: the defaults of manager.md §1 are in what [Default] returns.
 	AuthProviders []ProviderConfig
 	MFAModules    []ModuleConfig
+	// HTTP is how requests are taken.
+	HTTP HTTP
+	// URLs are the addresses under which people reach this server, such as https://house.example.
+	URLs []string
+	// Folder is that of the file that this was loaded from; empty if there was none.
+	Folder string
 	// Notify are the services by which the module notify sends its codes.
 	Notify []NotifyService
 }
@@ -58,6 +65,7 @@ func Default() Config {
 		Store:     StoreAddress{Scheme: schemeSQLite, Path: "./latchkey.db"},
 		LogFormat: LogText,
 		LogLevel:  slog.LevelInfo,
+		HTTP:      HTTP{LoginAttemptsThreshold: ban.Never},
 
 		AuthProviders: []ProviderConfig{HomeAssistant{}},
 		MFAModules:    []ModuleConfig{TOTP{Name: "Authenticator app"}},
@@ -69,6 +77,7 @@ func Default() Config {
 // that it means the same whatever folder the program is started in.
 func Load(path string) (Config, error) {
 	c := Default()
+	c.Folder = filepath.Dir(path)
 	root, err := readYAML(path)
 	if err != nil {
 		return Config{}, err

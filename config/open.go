@@ -46,7 +46,7 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 			closeAll(r.parts)
 		}
 	}()
-	with := Parts{Store: store, Logger: logger}
+	with := Parts{Store: store, TrustedProxies: c.HTTP.TrustedProxies, Logger: logger}
 	if with.Notifier, err = senders(c.Notify); err != nil {
 		return nil, err
 	}

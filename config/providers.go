@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -27,7 +28,9 @@ type Parts struct {
 	Store latchkey.Store
 	// Notifier sends through the services of [Config.Notify].
 	Notifier notify.Notifier
-	Logger   *slog.Logger
+	// TrustedProxies are those of [HTTP].
+	TrustedProxies []netip.Prefix
+	Logger         *slog.Logger
 }
 
 // The providers that there are. Each is the configuration of its package.
@@ -47,6 +50,7 @@ func (c HomeAssistant) Build(with Parts) (latchkey.Provider, error) {
 
 // Build implements [ProviderConfig].
 func (c TrustedNetworks) Build(with Parts) (latchkey.Provider, error) {
+	c.TrustedProxies = append(slices.Clone(c.TrustedProxies), with.TrustedProxies...)
 	return trustednetworks.New(with.Store, trustednetworks.Config(c))
 }
 

@@ -25,6 +25,7 @@ const (
 func sections() []section {
 	return []section{
 		{"homeassistant", readHomeAssistantSection},
+		{httpKey, readHTTP},
 		{"notify", readNotify},
 	}
 }
@@ -66,6 +67,12 @@ func readHomeAssistantSection(c *Config, n node) error {
 			if c.MFAModules, err = readModules(e); err != nil {
 				return err
 			}
+		case "external_url", "internal_url":
+			address, err := readURL(e)
+			if err != nil {
+				return err
+			}
+			c.URLs = append(c.URLs, address)
 		case "<<":
 			// What it brings in could be the providers, and would be lost without a word.
 			return e.errorf("cannot be used here: write the keys themselves")

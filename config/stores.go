@@ -23,7 +23,11 @@ type StoreAddress struct {
 
 func (a StoreAddress) String() string { return a.Scheme + ":" + a.Path }
 
-const schemeSQLite = "sqlite"
+// The schemes of the stores.
+const (
+	schemeSQLite = "sqlite"
+	schemeHass   = "hass"
+)
 
 // storeKind is one kind of store. A kind without open is known by its name only.
 type storeKind struct {
@@ -35,7 +39,7 @@ type storeKind struct {
 func storeKinds() []storeKind {
 	return []storeKind{
 		{schemeSQLite, openSQLite},
-		{"hass", nil},
+		{schemeHass, nil},
 		{"postgres", nil},
 		{"postgresql", nil},
 	}

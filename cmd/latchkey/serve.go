@@ -19,12 +19,16 @@ import (
 	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/indieauth"
 	"github.com/seed-6a977b3d/latchkey/server"
+	"github.com/seed-6a977b3d/latchkey/server/ban"
 	"github.com/seed-6a977b3d/latchkey/server/web"
 	"github.com/seed-6a977b3d/latchkey/server/ws"
 )
 
 // drainLimit is how long open requests may take after the signal to stop.
 const drainLimit = 10 * time.Second
+
+// keepPages is how long the page of an application is remembered, so that a burst of sign-ins asks for it once.
+const keepPages = 10 * time.Second
 
 type serveCommand struct {
 	storeFlags
@@ -58,7 +62,9 @@ func (c *serveCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := newWire(running, code, logger)
+	guard := newGuard(settings, logger)
+	defer guard.Close()
+	w, err := newWire(settings, running, guard, code, logger)
 	if err != nil {
 		return err
 	}
@@ -136,9 +142,15 @@ type wire struct {
 }
 
 // newWire puts the API, the socket and the pages over what is running.
-func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wire, error) {
+func newWire(
+	c config.Config, r *config.Running, guard *ban.Guard, code latchkey.Secret, logger *slog.Logger,
+) (*wire, error) {
 	signer := server.NewSigner()
-	sockets, err := ws.New(r.Manager, ws.Options{Origin: origin, Local: r.Local, Signer: signer, Logger: logger})
+	sockets, err := ws.New(r.Manager, ws.Options{
+		Origin: origin, Local: r.Local, Signer: signer, Logger: logger,
+		AuthFailed: func(r *http.Request) { guard.Failed(r, origin(r)) },
+		AuthOK:     func(r *http.Request) { guard.Passed(r.Context(), origin(r)) },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +163,20 @@ func newWire(r *config.Running, code latchkey.Secret, logger *slog.Logger) (*wir
 	}
 	api, err = server.New(r.Manager, server.Options{
 		Local: r.Local, Onboarding: r.Store, SetupCode: code, Pages: pages, WebSocket: sockets, Signer: signer,
-		Redirects: &indieauth.Checker{Fetcher: &indieauth.PageFetcher{}}, Logger: logger,
+		Redirects: &indieauth.Checker{Fetcher: &indieauth.PageFetcher{KeepFor: keepPages}}, Guard: guard,
+		TrustedProxies: c.HTTP.TrustedProxies, CORSOrigins: c.HTTP.CORSAllowedOrigins, URLs: c.URLs, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &wire{http: server.HTTPServer(api, logger), sockets: sockets, limit: drainLimit, log: logger}, nil
+}
+
+// newGuard makes the guard of a configuration.
+func newGuard(c config.Config, logger *slog.Logger) *ban.Guard {
+	return ban.NewGuard(ban.Options{
+		Threshold: c.HTTP.LoginAttemptsThreshold, Off: c.HTTP.BansOff, List: ban.NewFile(c.BanFile(), logger), Logger: logger,
+	})
 }
 
 // origin is where the server found that a request came from.

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+
+	"github.com/seed-6a977b3d/latchkey/provider/trustednetworks"
+	"github.com/seed-6a977b3d/latchkey/server/ban"
+)
+
+// HTTP is what the section http sets, as in a configuration of Home Assistant (http-auth.md §9, §11 and §12).
+type HTTP struct {
+	// TrustedProxies are the networks of the proxies that pass requests on. None refuses what was passed on.
+	TrustedProxies []netip.Prefix
+	// BansOff lets everybody in, bans or not.
+	BansOff bool
+	// LoginAttemptsThreshold is how many failed logins in a row ban an address; [ban.Never] for never.
+	LoginAttemptsThreshold int
+	// CORSAllowedOrigins are the origins whose pages may use everything. Nil stands for the default.
+	CORSAllowedOrigins []string
+}
+
+// The keys of the section.
+const (
+	httpKey        = "http"
+	keyForwarded   = "use_x_forwarded_for"
+	keyProxies     = "trusted_proxies"
+	keyBans        = "ip_ban_enabled"
+	keyThreshold   = "login_attempts_threshold"
+	keyOrigins     = "cors_allowed_origins"
+	keyFrames      = "use_x_frame_options"
+	keyHost        = "server_host"
+	keyPort        = "server_port"
+	keyCertificate = "ssl_certificate"
+)
+
+// readHTTP reads the section http. What it knows and cannot do is an error: nobody shall believe that it is done.
+func readHTTP(c *Config, n node) error {
+	n, err := n.resolve()
+	if err != nil {
+		return err
+	}
+	given, err := n.entries()
+	if err != nil {
+		return err
+	}
+	o := &options{at: n, typ: httpKey, given: given}
+	if file, ok := o.take(keyCertificate); ok {
+		return file.errorf("latchkey serves no TLS itself: put a reverse proxy in front of it, and name that in %s", keyProxies)
+	}
+	o.asked = nil
+	readProxies(o, &c.HTTP)
+	readBans(o, &c.HTTP)
+	if _, ok := o.take(keyOrigins); ok {
+		c.HTTP.CORSAllowedOrigins = append([]string{}, o.texts(keyOrigins)...)
+	}
+	if frames, ok := o.take(keyFrames); ok && !o.strictBool(keyFrames) {
+		o.fail(frames.errorf("must be true, or left out: no other page may show the pages of latchkey in a frame"))
+	}
+	readServer(o, c)
+	return o.done()
+}
+
+// readProxies reads the two keys that go together (http-auth.md §12).
+func readProxies(o *options, h *HTTP) {
+	use, said := o.take(keyForwarded)
+	trust := o.strictBool(keyForwarded)
+	at, listed := o.take(keyProxies)
+	switch {
+	case said && !listed:
+		o.fail(use.errorf("needs %s beside it: list the addresses of your proxies", keyProxies))
+	case listed && !said:
+		o.fail(at.errorf("needs %s beside it: set that to true", keyForwarded))
+	}
+	o.each(keyProxies, func(n node) error {
+		text, err := n.text()
+		if err != nil {
+			return err
+		}
+		network, err := trustednetworks.ParseNetwork(text)
+		if err != nil {
+			return n.wrap(err)
+		}
+		if trust {
+			h.TrustedProxies = append(h.TrustedProxies, network)
+		}
+		return nil
+	})
+}
+
+func readBans(o *options, h *HTTP) {
+	if _, ok := o.take(keyBans); ok {
+		h.BansOff = !o.strictBool(keyBans)
+	}
+	if n, ok := o.take(keyThreshold); ok {
+		if h.LoginAttemptsThreshold = o.number(keyThreshold); h.LoginAttemptsThreshold < ban.Never {
+			o.fail(n.errorf("must be -1 for never, or a number of failed logins"))
+		}
+	}
+}
+
+// readServer takes where Home Assistant serves for where latchkey does.
+func readServer(o *options, c *Config) {
+	hosts := o.texts(keyHost)
+	at, ported := o.take(keyPort)
+	if len(hosts) == 0 && !ported {
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		o.fail(err)
+		return
+	}
+	if ported {
+		number := o.number(keyPort)
+		if number < 1 || number > 65535 {
+			o.fail(at.errorf("must be a port: a number from 1 to 65535"))
+		}
+		port = strconv.Itoa(number)
+		host = "" // as Home Assistant does, on all addresses, unless the next key says otherwise
+	}
+	switch len(hosts) {
+	case 0:
+	case 1:
+		host = hosts[0]
+	default:
+		n, _ := o.take(keyHost)
+		o.fail(n.errorf("must be one address: latchkey serves on one, or on all with an empty host in %s", Listen))
+	}
+	c.Listen = net.JoinHostPort(host, port)
+}
+
+// BanFile is the path of the list of banned addresses: in the configuration folder, as Home Assistant has it, which is
+// that of the file that was loaded, else that of the store.
+func (c Config) BanFile() string {
+	folder := c.Folder
+	if c.Store.Scheme == schemeHass {
+		folder = filepath.Dir(filepath.Clean(c.Store.Path))
+	} else if folder == "" {
+		folder = filepath.Dir(c.Store.Path)
+	}
+	return filepath.Join(folder, ban.FileName)
+}
+
+// readURL reads an address of this server, with scheme and host.
+func readURL(n node) (string, error) {
+	text, err := n.text()
+	if err != nil {
+		return "", err
+	}
+	if text == "" {
+		return "", n.errorf("is empty: write an address such as https://house.example, or leave it out")
+	}
+	return text, nil
+}
