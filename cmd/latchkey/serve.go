@@ -147,7 +147,7 @@ func newWire(
 ) (*wire, error) {
 	signer := server.NewSigner()
 	sockets, err := ws.New(r.Manager, ws.Options{
-		Origin: origin, Local: r.Local, Signer: signer, Logger: logger,
+		Origin: origin, Local: r.Local, Signer: signer, Bans: guard.List(), Logger: logger,
 		AuthFailed: func(r *http.Request) { guard.Failed(r, origin(r)) },
 		AuthOK:     func(r *http.Request) { guard.Passed(r.Context(), origin(r)) },
 	})

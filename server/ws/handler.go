@@ -40,6 +40,8 @@ type Options struct {
 	Local *homeassistant.Provider
 	// Signer signs paths for clients; nil leaves that command out (websocket.md §5.7).
 	Signer Signer
+	// Bans are the banned addresses that administrators see and lift; nil leaves those commands out.
+	Bans Bans
 	// Commands are served beside the built-in ones. No two commands may have the same name.
 	Commands []Command
 	// Logger gets what clients are not told; nil for slog.Default.
@@ -88,7 +90,7 @@ func New(m *latchkey.Manager, o Options) (*Handler, error) {
 	}
 	for _, family := range [][]Command{
 		coreCommands(), userCommands(m), tokenCommands(m, h.later), mfaCommands(m), adminCommands(m),
-		passwordCommands(m, o.Local), signCommands(o.Signer), eventCommands(h.events), o.Commands,
+		passwordCommands(m, o.Local), signCommands(o.Signer), banCommands(o.Bans), eventCommands(h.events), o.Commands,
 	} {
 		for _, c := range family {
 			if err := h.add(c); err != nil {
