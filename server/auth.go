@@ -73,21 +73,6 @@ func (s *Server) signedSession(r *http.Request) (latchkey.Session, error) {
 	return session, err
 }
 
-// RequireAuth lets requests through to next that carry a valid access token or whose path was signed, and answers all
-// others as the API does. next finds who it is with [SessionFrom]. It is for handlers that an embedding program mounts
-// beside the Server.
-func (s *Server) RequireAuth(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setSecurityHeaders(w.Header())
-		r, err := s.admit(r)
-		if err != nil {
-			s.fail(w, r, nil, err)
-			return
-		}
-		s.serve(w, r, &route{access: bearer, serve: next})
-	})
-}
-
 type sessionKey struct{}
 
 func withSession(ctx context.Context, session latchkey.Session) context.Context {
