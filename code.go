@@ -22,11 +22,13 @@ type AuthorizationCode struct {
 	Credentials Credentials `json:"credentials"`
 	// Challenge is the S256 code challenge that the exchange has to meet; empty if the client sent none.
 	Challenge string `json:"challenge,omitempty"`
+	// Stamp is that of the credentials' provider when the person signed in; empty if it gives none, or for now.
+	Stamp string `json:"stamp,omitempty"`
 }
 
 // Code returns what the authorization code of a login that is done stands for.
 func (l Login) Code() AuthorizationCode {
-	c := AuthorizationCode{ClientID: l.ClientID, Purpose: l.Purpose, Challenge: l.Challenge}
+	c := AuthorizationCode{ClientID: l.ClientID, Purpose: l.Purpose, Challenge: l.Challenge, Stamp: l.Stamp}
 	if l.Credentials != nil {
 		c.Credentials = *l.Credentials
 	}
@@ -36,13 +38,19 @@ func (l Login) Code() AuthorizationCode {
 // CreateCode returns a new authorization code, 32 hexadecimal digits, for a login that is done or for credentials that
 // were made just now.
 func (m *Manager) CreateCode(ctx context.Context, c AuthorizationCode) (Secret, error) {
+	if c.Stamp == "" {
+		var err error
+		if c.Stamp, err = m.stamp(ctx, c.Credentials); err != nil {
+			return "", err
+		}
+	}
 	code := Secret(NewID())
 	return code, m.pending.put(ctx, codeKey(c.ClientID, c.Purpose, code), c, CodeLifetime)
 }
 
 // TakeCode returns what an authorization code stands for and uses it up. It is [ErrInvalidCode] for a code that does
 // not exist, was used, is too old, or is of another client or purpose; in the last two cases it stays usable
-// (http-auth.md K-5 and K-6, L-10).
+// (http-auth.md K-5 and K-6, L-10). It is void, too, when the person was given another password since.
 func (m *Manager) TakeCode(ctx context.Context, clientID string, code Secret, p Purpose) (AuthorizationCode, error) {
 	value, err := m.pending.Take(ctx, codeKey(clientID, p, code))
 	if errors.Is(err, ErrNotFound) {
@@ -54,7 +62,24 @@ func (m *Manager) TakeCode(ctx context.Context, clientID string, code Secret, p 
 	if err := json.Unmarshal(value, &c); err != nil {
 		return AuthorizationCode{}, fmt.Errorf("read authorization code: %w", err)
 	}
+	stamp, err := m.stamp(ctx, c.Credentials)
+	if err == nil && stamp != c.Stamp {
+		err = ErrInvalidCode
+	}
+	if err != nil {
+		return AuthorizationCode{}, err
+	}
 	return c, nil
+}
+
+// stamp asks the provider of credentials, if it has one to give.
+func (m *Manager) stamp(ctx context.Context, c Credentials) (string, error) {
+	if p, ok := m.Provider(c.Provider); ok {
+		if stamper, ok := p.(Stamper); ok {
+			return stamper.Stamp(ctx, c)
+		}
+	}
+	return "", nil
 }
 
 // codeKey finds a code only together with its client and purpose, and by a hash, so that the time of a look-up tells

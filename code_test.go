@@ -62,6 +62,39 @@ func TestCodes(t *testing.T) {
 	})
 }
 
+// spec: security.md 11: nobody who knew the old password gets in after a reset, however far they were
+func TestAResetVoidsCodesAndLoginsThatAreUnderWay(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	h.person(t, "anna")
+	signIn := func() latchkey.Login {
+		login, _ := h.start(t)
+		login, _, err := h.answer(login, credentials("anna", password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return login
+	}
+	create := func(l latchkey.Login) latchkey.Secret {
+		code, err := h.CreateCode(ctx, l.Code())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	done := signIn()
+	codes := []latchkey.Secret{create(done)}
+	if _, err := h.local.ResetPassword(ctx, "anna", "another good password"); err != nil {
+		t.Fatal(err)
+	}
+	codes = append(codes, create(done))
+	for _, code := range codes {
+		if _, err := h.TakeCode(ctx, client, code, latchkey.PurposeAuthorize); !errors.Is(err, latchkey.ErrInvalidCode) {
+			t.Errorf("a code from before the reset: %v", err)
+		}
+	}
+}
+
 // spec: RFC 7636 appendix B; security.md 32
 func TestCodeChallenge(t *testing.T) {
 	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

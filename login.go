@@ -31,7 +31,9 @@ type Login struct {
 	Challenge string `json:"challenge,omitempty"`
 	// Credentials are what the person was found to hold; they count only once the login is done.
 	Credentials *Credentials `json:"credentials,omitempty"`
-	Factor      SecondFactor `json:"factor"`
+	// Stamp is that of the provider when it accepted the person; see [Stamper].
+	Stamp  string       `json:"stamp,omitempty"`
+	Factor SecondFactor `json:"factor"`
 }
 
 // SecondFactor is where a login stands that a provider accepted and a second factor has yet to confirm.

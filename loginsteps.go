@@ -104,6 +104,9 @@ func (m *Manager) accepted(ctx context.Context, l Login, p Provider, data map[st
 		return l, nil, err
 	}
 	l.Credentials = &c
+	if l.Stamp, err = m.stamp(ctx, c); err != nil {
+		return l, nil, err
+	}
 	done := flow.Done{Data: data}
 	if l.Context.CredentialOnly || !p.SupportsMFA() || c.IsNew() {
 		return l, done, nil

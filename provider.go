@@ -59,6 +59,13 @@ type RefreshTokenValidator interface {
 	ValidateRefreshToken(ctx context.Context, t RefreshToken, remote netip.Addr) error
 }
 
+// Stamper is a provider whose people can be given a new secret, such as a password. A code that they signed in to with the
+// old one is void then (security.md 11).
+type Stamper interface {
+	// Stamp returns a text that is another one as soon as the secret behind the credentials is, and tells nothing of it.
+	Stamp(ctx context.Context, c Credentials) (string, error)
+}
+
 // CredentialsRemover is a provider that keeps something of its own for credentials, which goes when they go.
 type CredentialsRemover interface {
 	// RemoveCredentials runs inside the transaction that removes the credentials.

@@ -11,7 +11,7 @@ import (
 type access int
 
 const (
-	// bearer routes need a valid access token. It is the zero value: a route is open only if it says so.
+	// bearer routes need a valid access token or a signed path. It is the zero value: a route is open only if it says so.
 	bearer access = iota
 	open
 )

@@ -4,6 +4,8 @@ package homeassistant
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"runtime"
 
@@ -118,6 +120,18 @@ func (p *Provider) Credentials(ctx context.Context, data map[string]any) (latchk
 		}
 	}
 	return latchkey.NewCredentials(p.Key(), map[string]any{"username": name(typed)}), nil
+}
+
+// Stamp implements [latchkey.Stamper]: it is a hash of the stored hash, which has a new salt with each password.
+func (p *Provider) Stamp(ctx context.Context, c latchkey.Credentials) (string, error) {
+	record, err := find(ctx, p.store, c.Text("username"))
+	if errors.Is(err, ErrUserNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(record.Hash))
+	return base64.RawStdEncoding.EncodeToString(sum[:]), nil
 }
 
 // UserMeta implements [latchkey.Provider].
