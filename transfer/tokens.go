@@ -1,0 +1,86 @@
+package transfer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// What cannot travel, and why.
+const (
+	secretUnknown = "only a hash of its secret is kept here, and the other store needs the secret itself: " +
+		"the person signs in again"
+	nameTaken = "another token of this name is there already"
+)
+
+// tokens plans a user's sessions and long-lived tokens.
+func (c *copier) tokens(ctx context.Context, u, _ latchkey.User) error {
+	all, err := c.from.RefreshTokens(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if t.CredentialID != "" && !slices.ContainsFunc(u.Credentials, func(o latchkey.Credentials) bool { return o.ID == t.CredentialID }) {
+			t.CredentialID = ""
+		}
+		item := Item{Action: Add, Kind: "session", ID: t.ID, Name: u.Name.Text, Note: t.ClientID.Text}
+		if t.Type == latchkey.TokenLongLived {
+			item.Kind, item.Note = "token", t.ClientName
+		}
+		before, err := c.to.RefreshToken(ctx, t.ID)
+		isNew, err := missing(err)
+		switch {
+		case err != nil:
+			return err
+		case isNew:
+			item, err = c.newToken(ctx, item, t)
+		default:
+			item, err = c.changedToken(item, before, t), nil
+		}
+		if err != nil {
+			return err
+		}
+		if item.apply != nil || item.Action == Leave {
+			c.add(item)
+		}
+	}
+	return nil
+}
+
+// newToken plans a token that the other store does not have.
+func (c *copier) newToken(ctx context.Context, item Item, t latchkey.RefreshToken) (Item, error) {
+	leave := func(why string) (Item, error) {
+		item.Action, item.Note = Leave, why
+		return item, nil
+	}
+	if t.Type == latchkey.TokenLongLived {
+		_, err := c.to.LongLivedToken(ctx, t.UserID, t.ClientName)
+		if free, err := missing(err); err != nil {
+			return item, err
+		} else if !free {
+			return leave(nameTaken)
+		}
+	}
+	if t.Secret == "" {
+		if t.Type != latchkey.TokenLongLived {
+			return leave(secretUnknown)
+		}
+		// Nobody ever holds the secret of a long-lived token: what its program holds is signed with the key, which travels.
+		t.Secret = latchkey.NewSecret()
+	}
+	item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertRefreshToken(ctx, t) }
+	return item, nil
+}
+
+// changedToken plans what is newer about a token that both have.
+func (*copier) changedToken(item Item, before, t latchkey.RefreshToken) Item {
+	if !t.LastUsedAt.After(before.LastUsedAt) {
+		return item // the other one was used since, and knows more
+	}
+	next := before
+	next.LastUsedAt, next.LastUsedIP, next.ExpireAt = t.LastUsedAt, t.LastUsedIP, t.ExpireAt
+	item.Action = Change
+	item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdateRefreshToken(ctx, next) }
+	return item
+}

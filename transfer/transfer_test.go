@@ -1,0 +1,241 @@
+package transfer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/permission"
+	"github.com/seed-6a977b3d/latchkey/store/sqlite"
+	"github.com/seed-6a977b3d/latchkey/transfer"
+)
+
+// open opens a store in an empty folder.
+func open(t *testing.T) latchkey.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// outspoken is a store that gives back the secrets of tokens, as files of Home Assistant do.
+type outspoken struct {
+	latchkey.Store
+	secrets map[string]latchkey.Secret
+}
+
+func (s outspoken) RefreshTokens(ctx context.Context, userID string) ([]latchkey.RefreshToken, error) {
+	tokens, err := s.Store.RefreshTokens(ctx, userID)
+	for i, t := range tokens {
+		tokens[i].Secret = s.secrets[t.ID]
+	}
+	return tokens, err
+}
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+
+func update(t *testing.T, s latchkey.Store, fn func(context.Context, latchkey.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), func(tx latchkey.Tx) error { return fn(t.Context(), tx) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func login(username string) latchkey.Credentials {
+	return latchkey.Credentials{
+		ID: "c-" + username, UserID: "u-" + username,
+		Provider: latchkey.ProviderKey{Type: "homeassistant"}, Data: map[string]any{"username": username},
+	}
+}
+
+// furnished is a house with one of everything.
+func furnished(t *testing.T) outspoken {
+	t.Helper()
+	s := outspoken{Store: open(t), secrets: map[string]latchkey.Secret{}}
+	token := func(id string, kind latchkey.TokenType) latchkey.RefreshToken {
+		s.secrets[id] = latchkey.NewSecret()
+		r := latchkey.RefreshToken{
+			ID: id, UserID: "u-anna", Type: kind, CreatedAt: now, AccessTokenExpiration: time.Hour,
+			Secret: s.secrets[id], JWTKey: latchkey.NewSecret(), CredentialID: "c-anna", Version: "2026.1.0",
+			LastUsedAt: now.Add(time.Hour), LastUsedIP: "192.168.1.2", ExpireAt: now.Add(90 * 24 * time.Hour),
+		}
+		if kind == latchkey.TokenLongLived {
+			r.ClientName, r.CredentialID, r.ExpireAt = "GPS logger", "", time.Time{}
+		} else {
+			r.ClientID = latchkey.Text("https://app.example/")
+		}
+		return r
+	}
+	update(t, s, func(ctx context.Context, tx latchkey.Tx) error {
+		policy, err := permission.Parse([]byte(`{"entities":{"domains":{"light":true}}}`))
+		return errors.Join(err,
+			tx.InsertGroup(ctx, latchkey.Group{ID: "kids", Name: latchkey.Text("Kids"), Policy: policy}),
+			tx.InsertUser(ctx, latchkey.User{ID: "u-anna", Name: latchkey.Text("Anna"), IsOwner: true, IsActive: true,
+				GroupIDs: []string{latchkey.GroupAdmin}, Credentials: []latchkey.Credentials{login("anna")}}),
+			tx.InsertUser(ctx, latchkey.User{ID: "u-ben", GroupIDs: []string{"kids"}, LocalOnly: true,
+				Credentials: []latchkey.Credentials{login("ben")}}),
+			tx.InsertPassword(ctx, latchkey.Password{Username: "anna", Hash: "$2b$12$anna"}),
+			tx.PutModuleData(ctx, "totp", "u-anna", []byte(`{"secret":"JBSW"}`)),
+			tx.InsertRefreshToken(ctx, token("session", latchkey.TokenNormal)),
+			tx.InsertRefreshToken(ctx, token("logger", latchkey.TokenLongLived)),
+			tx.CompleteOnboarding(ctx, "user"))
+	})
+	return s
+}
+
+func options() transfer.Options { return transfer.Options{Modules: transfer.DefaultModules()} }
+
+// lines writes a plan as text.
+func lines(items []transfer.Item) string {
+	var b strings.Builder
+	for _, i := range items {
+		fmt.Fprintln(&b, i.Action, i.Kind, i.ID)
+	}
+	return b.String()
+}
+
+func copied(t *testing.T, from latchkey.Reader, to latchkey.Store) []transfer.Item {
+	t.Helper()
+	items, err := transfer.Copy(t.Context(), from, to, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return items
+}
+
+func TestAHouseIsCopiedWhole(t *testing.T) {
+	from, to := furnished(t), open(t)
+	planned, err := transfer.Plan(t.Context(), from, to, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `add group kids
+add user u-anna
+add credentials c-anna
+add password anna
+add second factor totp
+add session session
+add token logger
+add user u-ben
+add credentials c-ben
+add onboarding user
+`
+	if diff := cmp.Diff(want, lines(planned)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := to.Owner(t.Context()); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("a plan changed the store: %v", err)
+	}
+	if diff := cmp.Diff(lines(planned), lines(copied(t, from, to))); diff != "" {
+		t.Error(diff)
+	}
+	ctx := t.Context()
+	for _, id := range []string{"u-anna", "u-ben"} {
+		a, _ := from.User(ctx, id)
+		b, err := to.User(ctx, id)
+		if diff := cmp.Diff(a, b); err != nil || diff != "" {
+			t.Error(err, diff)
+		}
+	}
+	for id, secret := range from.secrets {
+		a, _ := from.RefreshToken(ctx, id)
+		b, err := to.RefreshTokenBySecret(ctx, secret)
+		if diff := cmp.Diff(a, b, cmp.Comparer(func(a, b latchkey.Secret) bool { return a.Reveal() == b.Reveal() })); err != nil || diff != "" {
+			t.Error(err, diff)
+		}
+	}
+	if again := copied(t, from, to); len(again) != 0 || transfer.Changes(again) {
+		t.Errorf("a second copy did %s", lines(again))
+	}
+}
+
+func TestWhatChangedIsCopiedAgain(t *testing.T) {
+	from, to := furnished(t), open(t)
+	copied(t, from, to)
+	update(t, to, func(ctx context.Context, tx latchkey.Tx) error { // what is newer here stays
+		session, err := tx.RefreshToken(ctx, "logger")
+		session.LastUsedAt = now.Add(48 * time.Hour)
+		return errors.Join(err, tx.UpdateRefreshToken(ctx, session),
+			tx.PutModuleData(ctx, "totp", "u-anna", []byte(`{"secret":"JBSW","last_step":7}`)))
+	})
+	update(t, from, func(ctx context.Context, tx latchkey.Tx) error {
+		anna, err := tx.User(ctx, "u-anna")
+		anna.Name = latchkey.Text("Anna B.")
+		session, err2 := tx.RefreshToken(ctx, "session")
+		session.LastUsedAt = now.Add(24 * time.Hour)
+		return errors.Join(err, err2, tx.UpdateUser(ctx, anna), tx.UpdateRefreshToken(ctx, session),
+			tx.UpdatePassword(ctx, "anna", latchkey.Password{Username: "anna", Hash: "$2b$12$new"}),
+			tx.PutModuleData(ctx, "totp", "u-ben", []byte(`{"secret":"KRSX"}`)))
+	})
+	const want = "change user u-anna\nchange password anna\nchange session session\nadd second factor totp\n"
+	if diff := cmp.Diff(want, lines(copied(t, from, to))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatCannotTravelIsSaid(t *testing.T) {
+	from, to := furnished(t), open(t)
+	items := copied(t, from.Store, to) // which knows no secrets
+	var left []string
+	for _, i := range items {
+		if i.Action == transfer.Leave {
+			left = append(left, i.ID+": "+i.Note)
+		}
+	}
+	if len(left) != 1 || !strings.Contains(left[0], "session: only a hash of its secret") {
+		t.Errorf("left behind: %q", left)
+	}
+	a, _ := from.RefreshToken(t.Context(), "logger")
+	b, err := to.RefreshToken(t.Context(), "logger")
+	if err != nil || a.JWTKey.Reveal() != b.JWTKey.Reveal() {
+		t.Errorf("the long-lived token does not work any more: %v", err)
+	}
+}
+
+// picky is a store that keeps no password of a certain form.
+type picky struct{ latchkey.Store }
+
+func (picky) KeepsPassword(p latchkey.Password) error {
+	if strings.HasPrefix(p.Hash, "$2b$") {
+		return errors.New("too long for this store")
+	}
+	return nil
+}
+
+func TestAPasswordThatTheOtherStoreHasNoFormForStays(t *testing.T) {
+	to := picky{open(t)}
+	items := copied(t, furnished(t), to)
+	if !strings.Contains(lines(items), "leave password anna\n") {
+		t.Error(lines(items))
+	}
+	if held, err := to.Passwords(t.Context(), "anna"); err != nil || len(held) != 0 {
+		t.Errorf("held are %v, %v", held, err)
+	}
+}
+
+func TestStoresThatContradictEachOtherStayAsTheyAre(t *testing.T) {
+	for name, u := range map[string]latchkey.User{
+		"another owner":    {ID: "u-cleo", Name: latchkey.Text("Cleo"), IsOwner: true, IsActive: true},
+		"the same name in": {ID: "u-other", Credentials: []latchkey.Credentials{{ID: "c", UserID: "u-other", Provider: latchkey.ProviderKey{Type: "homeassistant"}, Data: map[string]any{"username": "Anna"}}}},
+	} {
+		to := open(t)
+		update(t, to, func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertUser(ctx, u) })
+		items, err := transfer.Copy(t.Context(), furnished(t), to, options())
+		if !errors.Is(err, transfer.ErrConflicts) || !strings.Contains(lines(items), "conflict user u-anna") {
+			t.Errorf("%s: %v\n%s", name, err, lines(items))
+		}
+		if _, err := to.User(t.Context(), "u-ben"); !errors.Is(err, latchkey.ErrNotFound) {
+			t.Errorf("%s: something was copied: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// pageSize is how many users are read at a time.
+const pageSize = 500
+
+// users plans the users, each with all that belongs to it.
+func (c *copier) users(ctx context.Context) error {
+	after := ""
+	for {
+		page, err := c.from.Users(ctx, after, pageSize)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, u := range page {
+			if err := c.user(ctx, u); err != nil {
+				return fmt.Errorf("user %s: %w", u.ID, err)
+			}
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
+func (c *copier) user(ctx context.Context, u latchkey.User) error {
+	before, err := c.to.User(ctx, u.ID)
+	isNew, err := missing(err)
+	if err != nil {
+		return err
+	}
+	if note, err := c.contradiction(ctx, u); err != nil || note != "" {
+		c.add(Item{Action: Conflict, Kind: "user", ID: u.ID, Name: u.Name.Text, Note: note})
+		return err
+	}
+	bare := u
+	bare.Credentials = nil
+	item := Item{Action: Add, Kind: "user", ID: u.ID, Name: u.Name.Text}
+	if isNew {
+		item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertUser(ctx, bare) }
+		c.add(item)
+	} else if !sameUser(before, u) {
+		item.Action = Change
+		item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdateUser(ctx, bare) }
+		c.add(item)
+	}
+	for _, part := range []func(context.Context, latchkey.User, latchkey.User) error{c.credentials, c.factors, c.tokens} {
+		if err := part(ctx, u, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameUser compares everything but the credentials.
+func sameUser(a, b latchkey.User) bool {
+	return a.Name == b.Name && a.IsOwner == b.IsOwner && a.IsActive == b.IsActive &&
+		a.SystemGenerated == b.SystemGenerated && a.LocalOnly == b.LocalOnly && slices.Equal(a.GroupIDs, b.GroupIDs)
+}
+
+// contradiction says why a user cannot be beside those that are there.
+func (c *copier) contradiction(ctx context.Context, u latchkey.User) (string, error) {
+	const advice = ": copy into an empty store, or remove the other one first"
+	if u.IsOwner {
+		owner, err := c.to.Owner(ctx)
+		none, err := missing(err)
+		if err != nil {
+			return "", err
+		}
+		if !none && owner.ID != u.ID {
+			return "the house has another owner already, " + owner.Name.Text + advice, nil
+		}
+	}
+	for _, own := range u.Credentials {
+		if own.Subject() == "" {
+			continue
+		}
+		held, err := c.to.CredentialsBySubject(ctx, own.Provider, own.Subject())
+		if err != nil {
+			return "", err
+		}
+		for _, h := range held {
+			if h.UserID != u.ID {
+				return fmt.Sprintf("somebody else signs in as %s already", own.Subject()) + advice, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// credentials plans how a user signs in, with the passwords.
+func (c *copier) credentials(ctx context.Context, u, before latchkey.User) error {
+	for _, own := range u.Credentials {
+		item := Item{Kind: "credentials", ID: own.ID, Name: u.Name.Text, Note: own.Provider.String()}
+		i := slices.IndexFunc(before.Credentials, func(b latchkey.Credentials) bool { return b.ID == own.ID })
+		switch {
+		case i < 0:
+			item.Action = Add
+			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertCredentials(ctx, own) }
+			c.add(item)
+		case !maps.EqualFunc(own.Data, before.Credentials[i].Data, func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }):
+			item.Action = Change
+			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdateCredentials(ctx, own) }
+			c.add(item)
+		}
+		if own.Provider == (latchkey.ProviderKey{Type: "homeassistant"}) {
+			if err := c.passwords(ctx, own.Text("username")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// passwords plans the records of a username.
+func (c *copier) passwords(ctx context.Context, username string) error {
+	theirs, err := c.from.Passwords(ctx, username)
+	if err != nil {
+		return err
+	}
+	ours, err := c.to.Passwords(ctx, username)
+	if err != nil {
+		return err
+	}
+	for _, p := range theirs {
+		item := Item{Action: Add, Kind: "password", ID: p.Username, Name: p.Username}
+		i := slices.IndexFunc(ours, func(o latchkey.Password) bool { return o.Username == p.Username })
+		switch {
+		case i < 0:
+			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertPassword(ctx, p) }
+		case ours[i].Hash == p.Hash:
+			continue
+		default:
+			item.Action = Change
+			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdatePassword(ctx, p.Username, p) }
+		}
+		c.add(c.fitting(item, p))
+	}
+	return nil
+}
+
+// PasswordKeeper is a store that cannot keep every password.
+type PasswordKeeper interface {
+	// KeepsPassword returns an error that says why the record cannot be kept, or nil.
+	KeepsPassword(p latchkey.Password) error
+}
+
+// fitting leaves a password that the other store has no form for.
+func (c *copier) fitting(item Item, p latchkey.Password) Item {
+	if c.keeper == nil {
+		return item
+	}
+	if err := c.keeper.KeepsPassword(p); err != nil {
+		item.Action, item.Note, item.apply = Leave, err.Error(), nil
+	}
+	return item
+}
+
+// includes reports whether a JSON object has all the members of another, with the same values. What a store of ours knows
+// beyond that, such as which code was used last, is not undone by a copy.
+func includes(whole, part []byte) bool {
+	var w, p map[string]json.RawMessage
+	if json.Unmarshal(whole, &w) != nil || json.Unmarshal(part, &p) != nil {
+		return bytes.Equal(whole, part)
+	}
+	for name, value := range p {
+		if !bytes.Equal(w[name], value) {
+			return false
+		}
+	}
+	return true
+}
+
+// factors plans what the second factors keep for a user.
+func (c *copier) factors(ctx context.Context, u, _ latchkey.User) error {
+	for _, module := range c.options.Modules {
+		data, err := c.from.ModuleData(ctx, module, u.ID)
+		if none, err := missing(err); err != nil {
+			return err
+		} else if none {
+			continue
+		}
+		before, err := c.to.ModuleData(ctx, module, u.ID)
+		isNew, err := missing(err)
+		if err != nil {
+			return err
+		}
+		if !isNew && includes(before, data) {
+			continue
+		}
+		item := Item{Action: Add, Kind: "second factor", ID: module, Name: u.Name.Text}
+		if !isNew {
+			item.Action = Change
+		}
+		item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.PutModuleData(ctx, module, u.ID, data) }
+		c.add(item)
+	}
+	return nil
+}
