@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -43,6 +44,9 @@ type Config struct {
 	HTTP HTTP
 	// URLs are the addresses under which people reach this server, such as https://house.example.
 	URLs []string
+	// Registries is a .storage folder of Home Assistant in which policies look up devices and areas; empty for that of the
+	// store, if it is one.
+	Registries string
 	// Folder is that of the file that this was loaded from; empty if there was none.
 	Folder string
 	// Notify are the services by which the module notify sends its codes.
@@ -56,6 +60,7 @@ const (
 	Store        = "store"
 	LogFormatKey = "log_format"
 	LogLevelKey  = "log_level"
+	Registries   = "registries"
 )
 
 // Default returns the configuration of an operator who sets nothing.
@@ -129,6 +134,7 @@ func settings() []setting {
 		{Store, setStore},
 		{LogFormatKey, setLogFormat},
 		{LogLevelKey, setLogLevel},
+		{Registries, setRegistries},
 	}
 }
 
@@ -171,6 +177,17 @@ func setStore(c *Config, value, dir string) error {
 		address.Path = filepath.Join(dir, address.Path)
 	}
 	c.Store = address
+	return nil
+}
+
+func setRegistries(c *Config, value, dir string) error {
+	if value == "" {
+		return errors.New("is empty: name the .storage folder of Home Assistant, or leave it out")
+	}
+	if !filepath.IsAbs(value) {
+		value = filepath.Join(dir, value)
+	}
+	c.Registries = value
 	return nil
 }
 

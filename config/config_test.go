@@ -79,7 +79,7 @@ func TestWhatIsWrongInAFileIsToldWithItsPlace(t *testing.T) {
 		key  string
 		says string
 	}{
-		{"listen: ':1'\nlissen: ':2'\n", 2, "lissen", "unknown key; the keys are listen, store, log_format, log_level"},
+		{"listen: ':1'\nlissen: ':2'\n", 2, "lissen", "unknown key; the keys are listen, store, log_format, log_level, registries"},
 		{"lissen:\n\n  a: b\n", 1, "lissen", "unknown key"},
 		{"listen: ':1'\nstore: sqlite:a\nlisten: ':2'\n", 3, "listen", "given twice; the first is in line 1"},
 		{"\nlog_level: loud\n", 2, "log_level", `"loud" is not a level`},

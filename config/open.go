@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/mfa/notify"
+	"github.com/seed-6a977b3d/latchkey/permission"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/registry"
 )
 
 // Running is what a configuration describes, open and at work.
@@ -20,6 +23,8 @@ type Running struct {
 	// Local is the same if it is among the manager's providers, or else nil.
 	Local   *homeassistant.Provider
 	Manager *latchkey.Manager
+	// Lookup finds devices and areas for policies; nil if there are no registries.
+	Lookup permission.Lookup
 	// parts are the providers and modules, some of which want to be closed.
 	parts []any
 }
@@ -79,10 +84,31 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 			return nil, err
 		}
 	}
+	if r.Lookup, err = registries(c, logger); err != nil {
+		return nil, err
+	}
+	o.Lookup = r.Lookup
 	if r.Manager, err = latchkey.New(store, o); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// registries opens where policies look up devices and areas.
+func registries(c Config, logger *slog.Logger) (permission.Lookup, error) {
+	folder := c.Registries
+	if folder == "" && c.Store.Scheme == schemeHass {
+		folder = c.Store.Path
+	}
+	if folder == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(folder); err != nil {
+		return nil, fmt.Errorf("%s: %w", Registries, err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s: %s is no folder: name the .storage folder of Home Assistant", Registries, folder)
+	}
+	return registry.Open(folder, logger)
 }
 
 // senders makes the services that messages can be sent by.
