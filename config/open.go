@@ -32,7 +32,7 @@ type Running struct {
 // Open opens the store and makes the providers, the modules and the manager over it. The first failure ends it, and leaves
 // nothing open (manager.md §1).
 func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) {
-	store, err := openStore(ctx, c)
+	store, err := OpenStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}

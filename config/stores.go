@@ -69,8 +69,8 @@ func ParseStore(text string) (StoreAddress, error) {
 	return StoreAddress{}, errors.New("unknown kind of store: " + advice)
 }
 
-// openStore opens the store of a configuration.
-func openStore(ctx context.Context, c Config) (latchkey.Store, error) {
+// OpenStore opens the store of a configuration, without anything over it.
+func OpenStore(ctx context.Context, c Config) (latchkey.Store, error) {
 	for _, kind := range storeKinds() {
 		if kind.scheme == c.Store.Scheme && kind.open != nil {
 			return kind.open(ctx, c)
