@@ -23,6 +23,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists says that the store holds such a thing already.
 	ErrExists = errors.New("already exists")
+	// ErrUnavailable says that the store cannot be reached just now. Nothing is known to have changed; try again.
+	ErrUnavailable = errors.New("the store cannot be reached")
 	// ErrConflict says that somebody else changed the thing meanwhile.
 	ErrConflict = errors.New("changed meanwhile")
 )

@@ -23,6 +23,8 @@ type Running struct {
 	// Local is the same if it is among the manager's providers, or else nil.
 	Local   *homeassistant.Provider
 	Manager *latchkey.Manager
+	// Pending keeps what is under way where all nodes find it; nil if there is one node, which keeps it in memory.
+	Pending latchkey.PendingStore
 	// Lookup finds devices and areas for policies; nil if there are no registries.
 	Lookup permission.Lookup
 	// parts are the providers and modules, some of which want to be closed.
@@ -83,6 +85,10 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 		if r.Passwords, err = homeassistant.New(store, homeassistant.Options{}); err != nil {
 			return nil, err
 		}
+	}
+	if shared, ok := store.(interface{ Pending() latchkey.PendingStore }); ok {
+		r.Pending = shared.Pending()
+		o.Pending = r.Pending
 	}
 	if r.Lookup, err = registries(c, logger); err != nil {
 		return nil, err

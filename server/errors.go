@@ -38,6 +38,9 @@ func (t errorTable) reply(err error) (reply, bool) {
 	if a, ok := t(err); ok {
 		return a, true
 	}
+	if errors.Is(err, latchkey.ErrUnavailable) {
+		return unavailable(), true
+	}
 	return internalError(), false
 }
 
@@ -106,6 +109,14 @@ func oauthSays(code, description string) reply {
 // framework is an answer in the plain text of http-auth.md §1.3.
 func framework(status int) reply {
 	return reply{status: status, text: fmt.Sprintf("%d: %s", status, http.StatusText(status))}
+}
+
+// unavailable asks to try again in a second. Clients of the token endpoint take a 5xx for what it is: not signed out, but
+// not connected (client-js.md §7).
+func unavailable() reply {
+	a := framework(http.StatusServiceUnavailable)
+	a.retryAfter = "1"
+	return a
 }
 
 func internalError() reply { return framework(http.StatusInternalServerError) }

@@ -95,6 +95,8 @@ type reply struct {
 	// json is the body as a JSON document. Without it, text is the body; without both there is none.
 	json any
 	text string
+	// retryAfter is the header Retry-After, in seconds; empty for none.
+	retryAfter string
 	// noAttempt marks a refusal of what was not even an attempt to sign in.
 	noAttempt bool
 }
@@ -117,6 +119,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a reply) {
 		a.status = http.StatusOK
 	}
 	w.Header().Set("Content-Type", kind)
+	if a.retryAfter != "" {
+		w.Header().Set("Retry-After", a.retryAfter)
+	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(body) // whoever hung up misses it
 }
@@ -129,6 +134,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, rt *route, err err
 		table = rt.errors
 	}
 	a, known := table.reply(err)
+	if a.status == http.StatusServiceUnavailable {
+		s.log.Warn("request refused: the store cannot be reached", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
 	s.countRefusal(r, rt, a)
 	if !known && !errors.Is(err, context.Canceled) {
 		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)

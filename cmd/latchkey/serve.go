@@ -62,7 +62,7 @@ func (c *serveCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	guard := newGuard(settings, logger)
+	guard := newGuard(settings, running, logger)
 	defer guard.Close()
 	w, err := newWire(settings, running, guard, code, logger)
 	if err != nil {
@@ -172,11 +172,23 @@ func newWire(
 	return &wire{http: server.HTTPServer(api, logger), sockets: sockets, limit: drainLimit, log: logger}, nil
 }
 
-// newGuard makes the guard of a configuration.
-func newGuard(c config.Config, logger *slog.Logger) *ban.Guard {
-	return ban.NewGuard(ban.Options{
-		Threshold: c.HTTP.LoginAttemptsThreshold, Off: c.HTTP.BansOff, List: ban.NewFile(c.BanFile(), logger), Logger: logger,
-	})
+// newGuard makes the guard of a configuration. Bans are kept in the store if that has a place for them, so that all nodes
+// see them, else in the ban file; and failures are counted wherever logins under way are kept.
+func newGuard(c config.Config, r *config.Running, logger *slog.Logger) *ban.Guard {
+	o := ban.Options{Threshold: c.HTTP.LoginAttemptsThreshold, Off: c.HTTP.BansOff, Logger: logger}
+	o.List = bans(c, r, logger)
+	if r.Pending != nil {
+		o.Counter = latchkey.NewFailureCounter(r.Pending, "bans")
+	}
+	return ban.NewGuard(o)
+}
+
+// bans is where the bans of a configuration are kept.
+func bans(c config.Config, r *config.Running, logger *slog.Logger) ban.List {
+	if shared, ok := r.Store.(ban.List); ok {
+		return shared
+	}
+	return ban.NewFile(c.BanFile(), logger)
 }
 
 // origin is where the server found that a request came from.

@@ -219,7 +219,7 @@ func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := newGuard(c, logger)
+	guard := newGuard(c, running, logger)
 	defer guard.Close()
 	w, err := newWire(c, running, guard, "", logger)
 	if err != nil {
