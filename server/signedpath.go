@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,6 +35,15 @@ func NewSigner() *Signer {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails: it ends the program instead
 	return &Signer{key: latchkey.Secret(hex.EncodeToString(b[:]))}
+}
+
+// NewSharedSigner returns a signer with a secret that other nodes have as well, so that a path which one signed is good on
+// all of them. A secret of less than 64 characters is refused; [latchkey.NewSecret] makes longer ones.
+func NewSharedSigner(key latchkey.Secret) (*Signer, error) {
+	if len(key) < 64 {
+		return nil, errors.New("the secret that signs paths is too short: make it with latchkey.NewSecret")
+	}
+	return &Signer{key: key}, nil
 }
 
 // signedClaims is the payload of a signature.

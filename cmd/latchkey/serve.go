@@ -58,13 +58,13 @@ func (c *serveCommand) Run(p *program) (err error) {
 		return err
 	}
 	defer closeAfter(running, &err)
-	code, err := setupCode(p.ctx, running.Manager)
+	code, err := setupCode(p.ctx, running)
 	if err != nil {
 		return err
 	}
 	guard := newGuard(settings, running, logger)
 	defer guard.Close()
-	w, err := newWire(settings, running, guard, code, logger)
+	w, err := newWire(p.ctx, settings, running, guard, code, logger)
 	if err != nil {
 		return err
 	}
@@ -103,15 +103,16 @@ func adviseListen(address string, err error) error {
 }
 
 // setupCode returns a new code for the set-up from other machines, or nothing once there is an account.
-func setupCode(ctx context.Context, m *latchkey.Manager) (latchkey.Secret, error) {
-	onboarded, err := m.Onboarded(ctx)
+func setupCode(ctx context.Context, r *config.Running) (latchkey.Secret, error) {
+	onboarded, err := r.Manager.Onboarded(ctx)
 	if err != nil || onboarded {
 		return "", err
 	}
 	var random [10]byte // 80 bits: 16 letters and digits
 	_, _ = rand.Read(random[:])
 	text := base32.StdEncoding.EncodeToString(random[:])
-	return latchkey.Secret(strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")), nil
+	code := latchkey.Secret(strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-"))
+	return shared(ctx, r.Pending, "setup-code", code, setupCodeLasts)
 }
 
 // announce tells the operator that the server is ready, in one write.
@@ -143,9 +144,16 @@ type wire struct {
 
 // newWire puts the API, the socket and the pages over what is running.
 func newWire(
-	c config.Config, r *config.Running, guard *ban.Guard, code latchkey.Secret, logger *slog.Logger,
+	ctx context.Context, c config.Config, r *config.Running, guard *ban.Guard, code latchkey.Secret, logger *slog.Logger,
 ) (*wire, error) {
-	signer := server.NewSigner()
+	key, err := shared(ctx, r.Pending, "signed-paths", latchkey.NewSecret(), signerLasts)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := server.NewSharedSigner(key)
+	if err != nil {
+		return nil, err
+	}
 	sockets, err := ws.New(r.Manager, ws.Options{
 		Origin: origin, Local: r.Local, Signer: signer, Bans: guard.List(), Logger: logger,
 		AuthFailed: func(r *http.Request) { guard.Failed(r, origin(r)) },

@@ -221,7 +221,7 @@ func TestRequestsThatTakeTooLongAreCutOff(t *testing.T) {
 	}
 	guard := newGuard(c, running, logger)
 	defer guard.Close()
-	w, err := newWire(c, running, guard, "", logger)
+	w, err := newWire(t.Context(), c, running, guard, "", logger)
 	if err != nil {
 		t.Fatal(err)
 	}
