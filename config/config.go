@@ -29,6 +29,8 @@ type Config struct {
 	Listen string
 	// Store is where the data is kept.
 	Store StoreAddress
+	// ReadOnly opens the store for reading only, where a store can be opened so beside others that have it open.
+	ReadOnly bool
 	// MustExist refuses a store that does not exist yet; otherwise it is made.
 	MustExist bool
 	// LogFormat and LogLevel say how, and how much, is logged.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
@@ -77,6 +78,26 @@ func OpenStore(ctx context.Context, c Config) (latchkey.Store, error) {
 		}
 	}
 	return nil, errors.New("unknown kind of store: use sqlite:PATH")
+}
+
+// StoreExists reports whether there is a store at the address already. One that is a server's is taken to exist.
+func StoreExists(c Config) bool {
+	if c.Store.Scheme != schemeSQLite && c.Store.Scheme != schemeHass {
+		return true
+	}
+	_, err := os.Stat(c.Store.Path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// BackUp puts a copy of what a store holds beside it, and returns where; nothing for a store that is kept by a server,
+// which has its own ways.
+func BackUp(ctx context.Context, s latchkey.Store, at time.Time) ([]string, error) {
+	if files, ok := s.(interface {
+		BackUp(ctx context.Context, at time.Time) ([]string, error)
+	}); ok {
+		return files.BackUp(ctx, at)
+	}
+	return nil, nil
 }
 
 func openSQLite(ctx context.Context, c Config) (latchkey.Store, error) {

@@ -61,6 +61,8 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	User    userCommands   `cmd:"" help:"Add and list users, and set their passwords."`
 	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
+	Import  importCommand  `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
+	Export  exportCommand  `cmd:"" help:"Copy users, sessions and tokens into another store."`
 	Version versionCommand `cmd:"" help:"Show the version of the program."`
 }
 

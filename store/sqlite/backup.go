@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Backup writes a copy of the whole database to a new file, while everything goes on. It is sealed with the same key,
@@ -33,5 +34,8 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// Path is where the database file is.
-func (s *Store) Path() string { return s.path }
+// BackUp writes a copy beside the database, named after the time, and returns its path.
+func (s *Store) BackUp(ctx context.Context, at time.Time) ([]string, error) {
+	path := s.path + at.UTC().Format(".backup-20060102T150405.000Z")
+	return []string{path}, s.Backup(ctx, path)
+}
