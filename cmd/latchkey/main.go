@@ -63,6 +63,7 @@ type commands struct {
 	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
 	Import  importCommand  `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
 	Export  exportCommand  `cmd:"" help:"Copy users, sessions and tokens into another store."`
+	Bench   benchCommands  `cmd:"" hidden:"" help:"Make stores to measure with."`
 	Version versionCommand `cmd:"" help:"Show the version of the program."`
 }
 

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey/bench"
+	"github.com/seed-6a977b3d/latchkey/config"
+)
+
+type benchCommands struct {
+	Seed benchSeed `cmd:"" help:"Fill an empty store with users who exist only to be counted."`
+}
+
+type benchSeed struct {
+	storeFlags
+	Users  int `default:"1000" help:"How many users; ${default} unless set."`
+	Tokens int `default:"5" help:"How many refresh tokens each has; ${default} unless set."`
+}
+
+// Validate is called by the parser.
+func (c *benchSeed) Validate() error {
+	if c.Users < 1 || c.Tokens < 0 {
+		return errors.New("--users must be 1 or more, and --tokens 0 or more")
+	}
+	return nil
+}
+
+// Run fills the store, and tells about it every second.
+func (c *benchSeed) Run(p *program) (err error) {
+	settings, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	store, err := config.OpenStore(p.ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	people, err := store.HasPeople(p.ctx)
+	if err != nil {
+		return err
+	}
+	if people {
+		return errors.New("there are users in the store already: name an empty one with --store")
+	}
+	began, told := time.Now(), time.Now()
+	err = bench.Seed(p.ctx, store, bench.Size{Users: c.Users, TokensEach: c.Tokens}, func(users int) {
+		if time.Since(told) >= time.Second {
+			told = time.Now()
+			_, _ = fmt.Fprintf(p.stderr, "%d of %d users\n", users, c.Users)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%d users with %d refresh tokens each, in %v\n", c.Users, c.Tokens, time.Since(began).Round(time.Millisecond))
+	return err
+}
