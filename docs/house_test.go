@@ -42,7 +42,7 @@ func open(t *testing.T) house {
 	if h.local, err = homeassistant.New(store, homeassistant.Options{Cost: 4}); err != nil {
 		t.Fatal(err)
 	}
-	codes, err := totp.New(store, totp.Config{})
+	codes, err := totp.New(store, totp.Config{Name: "Authenticator app"})
 	if err != nil {
 		t.Fatal(err)
 	}
