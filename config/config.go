@@ -51,6 +51,8 @@ type Config struct {
 	Registries string
 	// Folder is that of the file that this was loaded from; empty if there was none.
 	Folder string
+	// Logger gets what is noteworthy while the store is opened; nil for slog.Default.
+	Logger *slog.Logger
 	// Notify are the services by which the module notify sends its codes.
 	Notify []NotifyService
 }

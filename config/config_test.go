@@ -92,7 +92,6 @@ func TestWhatIsWrongInAFileIsToldWithItsPlace(t *testing.T) {
 		{"listen:\n", 1, "listen", "has no value"},
 		{"listen: [a, b]\n", 1, "listen", "must be a single text"},
 		{"store: !secret house\n", 1, "store", "!secret is not understood here"},
-		{"store: hass:/config\n", 1, "store", "stores of the kind hass are not available in this build: use sqlite:PATH"},
 		{"store: postgresql://h/l\n", 1, "store", "not available in this build: use sqlite:PATH"},
 		{"store: 'sqlite:'\n", 1, "store", "the path of the store is missing"},
 		{"store: 'sqlite::memory:'\n", 1, "store", "would forget everything"},

@@ -34,6 +34,7 @@ type Running struct {
 // Open opens the store and makes the providers, the modules and the manager over it. The first failure ends it, and leaves
 // nothing open (manager.md §1).
 func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) {
+	c.Logger = logger
 	store, err := OpenStore(ctx, c)
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func TestASealKeyIsUsedInPlaceOfAFile(t *testing.T) {
 
 func TestAnUnknownKindOfStoreIsNotOpened(t *testing.T) {
 	c := config.Default()
-	c.Store = config.StoreAddress{Scheme: "hass", Path: t.TempDir()}
+	c.Store = config.StoreAddress{Scheme: "clay", Path: t.TempDir()}
 	if r, err := config.Open(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil {
 		closed(t, r)
 		t.Error("it was opened")

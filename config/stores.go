@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 )
 
@@ -40,7 +41,7 @@ type storeKind struct {
 func storeKinds() []storeKind {
 	return []storeKind{
 		{schemeSQLite, openSQLite},
-		{schemeHass, nil},
+		{schemeHass, openHass},
 		{"postgres", nil},
 		{"postgresql", nil},
 	}
@@ -49,7 +50,7 @@ func storeKinds() []storeKind {
 // ParseStore reads the address of a store. Its errors show no more of it than the scheme: an address may hold a
 // password.
 func ParseStore(text string) (StoreAddress, error) {
-	const advice = "use sqlite:PATH, such as sqlite:./latchkey.db"
+	const advice = "use sqlite:PATH, such as sqlite:./latchkey.db, or hass:DIR for a .storage folder of Home Assistant"
 	scheme, path, found := strings.Cut(text, ":")
 	if !found {
 		return StoreAddress{}, errors.New("the address of a store begins with its kind: " + advice)
@@ -77,7 +78,7 @@ func OpenStore(ctx context.Context, c Config) (latchkey.Store, error) {
 			return kind.open(ctx, c)
 		}
 	}
-	return nil, errors.New("unknown kind of store: use sqlite:PATH")
+	return nil, errors.New("unknown kind of store: use sqlite:PATH or hass:DIR")
 }
 
 // StoreExists reports whether there is a store at the address already. One that is a server's is taken to exist.
@@ -98,6 +99,15 @@ func BackUp(ctx context.Context, s latchkey.Store, at time.Time) ([]string, erro
 		return files.BackUp(ctx, at)
 	}
 	return nil, nil
+}
+
+// openHass opens a .storage folder of Home Assistant.
+func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
+	store, err := hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger))
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 func openSQLite(ctx context.Context, c Config) (latchkey.Store, error) {

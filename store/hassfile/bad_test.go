@@ -1,0 +1,119 @@
+package hassfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// What is wrong is told with file and field, and the files stay as they were (storage.md §1).
+func TestFilesThatCannotBeRead(t *testing.T) {
+	whole := text(t, "testdata/2025", authFile)
+	replaced := func(old, by string) string {
+		if !strings.Contains(whole, old) {
+			t.Fatalf("%q is not in the file", old)
+		}
+		return strings.Replace(whole, old, by, 1)
+	}
+	for name, tt := range map[string]struct{ file, text, want string }{
+		"truncated":              {authFile, whole[:len(whole)/2], "auth: line "},
+		"empty":                  {authFile, "", "auth: line 1"},
+		"not UTF-8":              {authFile, replaced("Ada", "\xff"), "auth: it is not valid UTF-8"},
+		"a byte order mark":      {authFile, "\ufeff" + whole, "auth: line 1"},
+		"NaN":                    {authFile, replaced("1800.0", "NaN"), "auth: line "},
+		"a list":                 {authFile, "[]", "auth: an object is expected"},
+		"no version":             {authFile, `{"data": {}}`, "auth: version: it is missing"},
+		"a newer version":        {authFile, replaced(`"version": 1`, `"version": 2`), "auth: version: 2 is not understood, only 1"},
+		"no data":                {authFile, `{"version": 1}`, "auth: data: it is missing"},
+		"no users":               {authFile, replaced(`"users": [`, `"losers": [`), "auth: data.users: a list is expected"},
+		"a user without an id":   {authFile, replaced(`"id": "3f1c`, `"ID": "3f1c`), "auth: data.users[0].id: it is missing"},
+		"a flag of no kind":      {authFile, replaced(`"is_owner": true`, `"is_owner": "yes"`), "auth: data.users[0].is_owner: true or false is expected"},
+		"one user twice":         {authFile, strings.ReplaceAll(whole, "c0ffee00c0ff4e00a0ffee00c0ffee00", "3f1c2a9b8d7e4c50a1b2c3d4e5f60718"), "auth: data.users[1].id: there are two users"},
+		"credentials of nobody":  {authFile, replaced(`"user_id": "3f1c2a9b8d7e4c50a1b2c3d4e5f60718"`, `"user_id": "nobody"`), "auth: data.credentials[0].user_id: there is no user nobody"},
+		"a token of nobody":      {authFile, replaced(`"user_id": "3f1c2a9b8d7e4c50a1b2c3d4e5f60718",`+"\n"+`        "client_id"`, `"user_id": "nobody",`+"\n"+`        "client_id"`), "auth: data.refresh_tokens[0].user_id: there is no user nobody"},
+		"one token twice":        {authFile, replaced("aa11bb22cc33440d85ee66ff77008811", "5b6c7d8e9f004a1b8c2d3e4f5a6b7c8d"), "auth: data.refresh_tokens[1].id: there are two refresh tokens"},
+		"a token of no type":     {authFile, replaced(`"token_type": "normal"`, `"token_type": "odd"`), "auth: data.refresh_tokens[0].token_type"},
+		"an expiry of no kind":   {authFile, replaced("1754033400.5", `"tomorrow"`), "auth: data.refresh_tokens[0].expire_at"},
+		"a lifetime of no kind":  {authFile, replaced("1800.0", `"long"`), "auth: data.refresh_tokens[0].access_token_expiration"},
+		"passwords of no kind":   {passwordFile, `{"version": 1, "data": {"users": {}}}`, "auth_provider.homeassistant: data.users: a list is expected"},
+		"a password of nobody":   {passwordFile, `{"version": 1, "data": {"users": [{"password": "x"}]}}`, "auth_provider.homeassistant: data.users[0].username: it is missing"},
+		"a password twice":       {passwordFile, `{"version": 1, "data": {"users": [{"username": "a"}, {"username": "a"}]}}`, "auth_provider.homeassistant: data.users[1].username: there are two records"},
+		"a secret of no kind":    {totpFile, `{"version": 1, "data": {"users": {"u": 5}}}`, "auth_module.totp: data.users.u"},
+		"a service of no kind":   {notifyFile, `{"version": 1, "data": {"users": {"u": {"notify_service": 5}}}}`, "auth_module.notify: data.users.u"},
+		"onboarding of any kind": {onboardingFile, `{"version": 3, "data": {"done": []}}`, "onboarding: version: 3 is not understood, only 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copied(t, "2025")
+			if err := os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(t.Context(), dir, quiet())
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("it was opened")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %q, want one that says %q", err, tt.want)
+			}
+			if text(t, dir, tt.file) != tt.text {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestFoldersThatAreNoStorage(t *testing.T) {
+	strange := t.TempDir()
+	if err := os.WriteFile(filepath.Join(strange, "holiday.jpg"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{
+		strange:                               "none of Home Assistant's",
+		filepath.Join(strange, "holiday.jpg"): "is no folder",
+		filepath.Join(strange, "nowhere"):     "no such file or directory",
+	} {
+		s, err := Open(t.Context(), dir, quiet())
+		if err == nil {
+			_ = s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error that says %q", dir, err, want)
+		}
+	}
+	if entries, _ := os.ReadDir(strange); len(entries) != 1 {
+		t.Errorf("the folder holds %v now", entries)
+	}
+}
+
+func TestFilesThatMayNotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Log("root may read everything; what is refused to others cannot be seen")
+		return
+	}
+	dir := copied(t, "2025")
+	if err := os.Chmod(filepath.Join(dir, authFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), dir, quiet())
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), authFile) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// spec: security.md W9: hass stores refuse to set a password over 72 bytes
+func TestAPasswordThatTheFileHasNoFormFor(t *testing.T) {
+	s := open(t, t.TempDir())
+	err := s.Update(t.Context(), func(tx latchkey.Tx) error {
+		return tx.InsertPassword(t.Context(), latchkey.Password{Username: "anna", Hash: "$hmac-sha384$2b$12$x"})
+	})
+	if !errors.Is(err, ErrPasswordTooLong) || !errors.Is(err, latchkey.ErrValue) {
+		t.Errorf("error = %v", err)
+	}
+}

@@ -1,0 +1,98 @@
+package hassfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// The files of the folder.
+const (
+	authFile       = "auth"
+	passwordFile   = "auth_provider.homeassistant"
+	totpFile       = "auth_module.totp"
+	notifyFile     = "auth_module.notify"
+	onboardingFile = "onboarding"
+	// extraFile is ours: what latchkey knows about second factors and Home Assistant's files have no place for.
+	extraFile = "latchkey.extra"
+)
+
+// version is the format that we write, and the only one that we read.
+func version(name string) int {
+	if name == onboardingFile {
+		return 4
+	}
+	return 1
+}
+
+// modeOf is how private a file is.
+func modeOf(name string) fs.FileMode {
+	if name == onboardingFile {
+		return 0o644
+	}
+	return 0o600
+}
+
+// envelope is what stands around the data of a file.
+type envelope struct {
+	// found says that the file exists and holds something.
+	found bool
+	extra []member // of the envelope
+	data  []member // of the data, as far as it is not known
+}
+
+// fileError names the file, and the field, of which something is wrong.
+type fileError struct {
+	file, field string
+	err         error
+}
+
+func (e *fileError) Error() string {
+	if e.field == "" {
+		return fmt.Sprintf("%s: %v", e.file, e.err)
+	}
+	return fmt.Sprintf("%s: %s: %v", e.file, e.field, e.err)
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// openEnvelope reads the envelope of a file and returns its data; nil when there is none (storage.md §1).
+func openEnvelope(name string, text []byte) (data any, e envelope, err error) {
+	doc, err := parseJSON(text)
+	if err != nil {
+		return nil, e, &fileError{name, "", fmt.Errorf("%w: restore the file from a backup", err)}
+	}
+	o, ok := doc.(*object)
+	if !ok {
+		return nil, e, &fileError{name, "", errors.New("an object is expected")}
+	}
+	if len(o.members) == 0 {
+		return nil, e, nil
+	}
+	given, ok := o.get("version")
+	if !ok {
+		return nil, e, &fileError{name, "version", errors.New("it is missing: this is no file that Home Assistant wrote")}
+	}
+	if n, ok := given.(json.Number); !ok || n.String() != fmt.Sprint(version(name)) {
+		return nil, e, &fileError{name, "version", fmt.Errorf(
+			"%s is not understood, only %d: a newer Home Assistant wrote the file, and a newer latchkey is needed", appendValue(nil, given, 0), version(name))}
+	}
+	data, ok = o.get("data")
+	if !ok {
+		return nil, e, &fileError{name, "data", errors.New("it is missing: this is no file that Home Assistant wrote")}
+	}
+	return data, envelope{found: true, extra: o.without("version", "minor_version", "key", "data")}, nil
+}
+
+// seal writes a file with its envelope. known are the members of the data that we write, in their order.
+func (e envelope) seal(name string, known ...member) []byte {
+	data := &object{members: append(known, e.data...)}
+	doc := &object{members: append([]member{
+		{"version", json.Number(fmt.Sprint(version(name)))},
+		{"minor_version", json.Number("1")},
+		{"key", name},
+		{"data", data},
+	}, e.extra...)}
+	return appendValue(nil, doc, 0)
+}

@@ -1,0 +1,119 @@
+package hassfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// files is the file system as far as the store needs it. Tests put one in its place that fails.
+type files interface {
+	ReadFile(path string) ([]byte, error)
+	Stat(path string) (fs.FileInfo, error)
+	// Create makes a new file that nobody else can read while it is written.
+	Create(path string) (file, error)
+	Rename(from, to string) error
+	Remove(path string) error
+	// SyncDir makes the names in a folder durable.
+	SyncDir(path string) error
+}
+
+// file is a file that is being written.
+type file interface {
+	io.WriteCloser
+	Chmod(mode fs.FileMode) error
+	Sync() error
+}
+
+// disk is the real file system.
+type disk struct{}
+
+func (disk) ReadFile(path string) ([]byte, error)  { return os.ReadFile(path) }
+func (disk) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+func (disk) Rename(from, to string) error          { return os.Rename(from, to) }
+func (disk) Remove(path string) error              { return os.Remove(path) }
+func (disk) Create(path string) (file, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+func (disk) SyncDir(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// temporary is what a file is called while it is written. What a crash leaves of it is removed at the next start.
+const temporary = ".latchkey-tmp"
+
+// replace puts a new file in the place of an old one. At any instant, and after a crash, there is the one or the other; when
+// it returns nil it is the new one, for good.
+func replace(d files, path string, text []byte, mode fs.FileMode) (err error) {
+	temp := path + temporary
+	f, err := d.Create(temp)
+	if err != nil {
+		return err
+	}
+	n, err := f.Write(text)
+	if err == nil && n < len(text) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		err = errors.Join(f.Chmod(mode), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.Rename(temp, path)
+	}
+	if err != nil {
+		if gone := d.Remove(temp); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return err
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// sweep removes what interrupted writes left behind.
+func sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), temporary) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stamp tells one state of a file from another. The zero stamp is that of a file that does not exist.
+type stamp struct {
+	info fs.FileInfo
+	size int64
+	at   time.Time
+}
+
+func stampOf(d files, path string) (stamp, error) {
+	info, err := d.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stamp{}, nil
+	} else if err != nil {
+		return stamp{}, err
+	}
+	return stamp{info, info.Size(), info.ModTime()}, nil
+}
+
+func (s stamp) same(other stamp) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil
+	}
+	return os.SameFile(s.info, other.info) && s.size == other.size && s.at.Equal(other.at)
+}

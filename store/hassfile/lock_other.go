@@ -1,0 +1,10 @@
+//go:build !unix
+
+package hassfile
+
+import "errors"
+
+// lock refuses: without a lock two processes would overwrite each other's changes.
+func lock(string) (func() error, error) {
+	return nil, errors.New("folders cannot be locked on this system: use mode=follow, or another store")
+}

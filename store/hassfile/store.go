@@ -1,0 +1,333 @@
+// Package hassfile keeps the domain in the files of a Home Assistant: a .storage folder, read and written in its own form
+// (storage.md). What Home Assistant knows and latchkey does not stays in the files as it is.
+//
+// All of it is held in memory, and each change is on the disk before it is acknowledged. A change of several files is
+// written into a journal first, which the next start carries out: whoever opens the folder with latchkey finds all of the
+// change or nothing. Home Assistant knows no journal. To it a crash between two files may leave a login without its
+// password, and never a password that no login belongs to.
+package hassfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// The refusals of the store as a whole.
+var (
+	// ErrLocked says that another latchkey keeps the folder.
+	ErrLocked = errors.New("another latchkey has this folder open: stop it first, or use ?mode=follow")
+	// ErrForeignChange says that somebody else wrote a file while latchkey kept it.
+	ErrForeignChange = errors.New("another program changed the file meanwhile, and nothing was written over it: " +
+		"stop Home Assistant, or use ?mode=follow beside it")
+)
+
+// Option changes how a folder is opened.
+type Option func(*Store)
+
+// WithLogger gives what is noteworthy about the files to a logger other than [slog.Default].
+func WithLogger(l *slog.Logger) Option { return func(s *Store) { s.log = l } }
+
+// withDisk puts another file system in the place of the real one.
+func withDisk(d files) Option { return func(s *Store) { s.disk = d } }
+
+// Store is a folder that is open. It implements [latchkey.Store].
+type Store struct {
+	reader
+	dir     string
+	disk    files
+	log     *slog.Logger
+	release func() error
+	durable atomic.Pointer[state]
+
+	mu      sync.Mutex // guards what follows
+	pending *state     // what the next write will make durable
+	next    *batch     // who waits for it
+	writing bool
+	stale   bool // the files are to be read again before anything is changed
+	closed  bool
+	idle    *sync.Cond
+
+	stamps   map[string]stamp // only the one who writes touches them
+	announce sync.Mutex
+	watchers map[int]func([]latchkey.Change)
+	watched  int
+}
+
+var _ latchkey.Store = (*Store)(nil)
+
+// batch is several changes that are written at once.
+type batch struct {
+	done    chan struct{} // closed when err is set
+	err     error
+	waiting int
+	dirty   map[string]bool
+	changes []latchkey.Change
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{}), dirty: map[string]bool{}} }
+
+// Open opens a .storage folder for this process alone. A folder that is no such thing, a file that cannot be read, and one
+// of a newer format are refused with an error that says where; then nothing was changed. An empty folder is a new house.
+func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error) {
+	s := &Store{disk: disk{}, next: newBatch(), watchers: map[int]func([]latchkey.Change){}}
+	for _, o := range options {
+		o(s)
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.idle = sync.NewCond(&s.mu)
+	if s.dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		entries = nil // isFolder says what is wrong
+	}
+	if err := isFolder(s.disk, s.dir, entries); err != nil {
+		return nil, err
+	}
+	if s.release, err = lock(s.dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := errors.Join(sweep(s.dir), s.replay()); err != nil {
+		return nil, err
+	}
+	first, err := s.load()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.dir, err)
+	}
+	s.pending = first
+	s.durable.Store(first)
+	s.reader = reader{s.durable.Load}
+	return s, nil
+}
+
+// load reads the folder anew.
+func (s *Store) load() (*state, error) {
+	l := loader{disk: s.disk, dir: s.dir, log: s.log}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	s.stamps = l.stamps
+	return l.state, nil
+}
+
+// errClosed says that the store is not open any more.
+var errClosed = errors.New("the store is closed")
+
+// Update implements [latchkey.Store]. Changes that arrive while another is being written are written together. When a
+// write fails behind the point from which it can be carried out later, it will be: the change is found made as a whole, or
+// not at all, when the disk works again.
+func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
+	b, lead, err := s.change(ctx, fn)
+	if err != nil || b == nil {
+		return err
+	}
+	if lead {
+		s.writeAll()
+	}
+	<-b.done
+	return b.err
+}
+
+// change makes a change in memory and returns the batch with which it will be written, and whether it is the caller who
+// writes. There is no batch when nothing is left to be written.
+func (s *Store) change(ctx context.Context, fn func(latchkey.Tx) error) (b *batch, lead bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(ctx.Err(), s.ready()); err != nil {
+		return nil, false, err
+	}
+	t := begin(s.pending)
+	err = fn(t)
+	if gone := ctx.Err(); gone != nil && !errors.Is(err, gone) {
+		err = errors.Join(err, gone)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if len(t.dirty) == 0 && len(t.changes) == 0 && s.pending == s.durable.Load() {
+		return nil, false, nil // it only read what is durable
+	}
+	b = s.next
+	s.pending = t.state
+	for name := range t.dirty {
+		b.dirty[name] = true
+	}
+	b.changes = append(b.changes, t.changes...)
+	b.waiting++
+	lead = !s.writing
+	s.writing = true
+	return b, lead, nil
+}
+
+// ready makes sure that there is a state to change. The caller holds mu.
+func (s *Store) ready() error {
+	if s.closed {
+		return errClosed
+	}
+	if !s.stale {
+		return nil
+	}
+	var fresh *state
+	err := s.replay()
+	if err == nil {
+		fresh, err = s.load()
+	}
+	if err != nil {
+		return fmt.Errorf("the last write failed, and the files cannot be read again: %w", err)
+	}
+	s.pending, s.stale = fresh, false
+	s.durable.Store(fresh)
+	return nil
+}
+
+// writeAll writes batch after batch until nobody waits.
+func (s *Store) writeAll() {
+	for {
+		s.mu.Lock()
+		b, goal := s.next, s.pending
+		if b.waiting == 0 {
+			s.writing = false
+			s.idle.Broadcast()
+			s.mu.Unlock()
+			return
+		}
+		s.next = newBatch()
+		s.mu.Unlock()
+		b.err = s.write(goal, b.dirty)
+		s.settle(b, goal)
+	}
+}
+
+// settle tells everybody how a write went. Those who came meanwhile built upon it, and fail with it.
+func (s *Store) settle(b *batch, goal *state) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.err == nil {
+		s.durable.Store(goal)
+		s.tell(b.changes)
+		close(b.done)
+		return
+	}
+	s.log.Error("a change could not be written", "folder", s.dir, "error", b.err)
+	s.pending, s.stale = s.durable.Load(), true
+	late := s.next
+	s.next = newBatch()
+	late.err = b.err
+	close(b.done)
+	close(late.done)
+}
+
+// write makes the files of a state durable.
+func (s *Store) write(goal *state, dirty map[string]bool) error {
+	var changed []string
+	for _, name := range writeOrder(s.durable.Load(), goal) {
+		if dirty[name] {
+			changed = append(changed, name)
+		}
+	}
+	texts := map[string][]byte{}
+	for _, name := range changed {
+		path := filepath.Join(s.dir, name)
+		now, err := stampOf(s.disk, path)
+		if err != nil {
+			return err
+		}
+		if !now.same(s.stamps[name]) {
+			return fmt.Errorf("%s: %w", path, ErrForeignChange)
+		}
+		texts[name] = goal.encode(name)
+	}
+	if len(changed) > 1 {
+		if err := s.journal(changed, texts); err != nil {
+			return err
+		}
+	}
+	for _, name := range changed {
+		path := filepath.Join(s.dir, name)
+		if err := replace(s.disk, path, texts[name], modeOf(name)); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		at, err := stampOf(s.disk, path)
+		if err != nil {
+			return err
+		}
+		s.stamps[name] = at
+	}
+	if len(changed) > 1 {
+		return s.disk.Remove(filepath.Join(s.dir, journalFile))
+	}
+	return nil
+}
+
+// KeepsPassword says why the record of a password cannot be kept here, or nil: it is for whoever copies one house into
+// another.
+func (s *Store) KeepsPassword(p latchkey.Password) error {
+	_, err := toFile(p.Hash)
+	return err
+}
+
+// writeOrder puts the password file first when records go, and last when they come: between the two there is no password
+// without its login.
+func writeOrder(before, goal *state) []string {
+	order := []string{authFile, passwordFile, totpFile, notifyFile, onboardingFile, extraFile}
+	if len(goal.passwords.entries) <= len(before.passwords.entries) {
+		order[0], order[1] = order[1], order[0]
+	}
+	return order
+}
+
+// Watch implements [latchkey.Store].
+func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) {
+	s.announce.Lock()
+	defer s.announce.Unlock()
+	s.watched++
+	id := s.watched
+	s.watchers[id] = fn
+	return func() {
+		s.announce.Lock()
+		defer s.announce.Unlock()
+		delete(s.watchers, id)
+	}
+}
+
+func (s *Store) tell(changes []latchkey.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	s.announce.Lock()
+	defer s.announce.Unlock()
+	for _, fn := range s.watchers {
+		fn(slices.Clone(changes))
+	}
+}
+
+// Close waits for what is being written and lets the folder go. Closing twice does no harm.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.writing {
+		s.idle.Wait()
+	}
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.release()
+}
