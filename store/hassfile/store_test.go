@@ -9,7 +9,9 @@ import (
 	"github.com/seed-6a977b3d/latchkey/store/storetest"
 )
 
-func quiet() Option { return WithLogger(slog.New(slog.DiscardHandler)) }
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func quiet() Option { return WithLogger(quietLog()) }
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Factory{

@@ -1,0 +1,275 @@
+package hassfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// ErrFollowing says that a change belongs into the files of a Home Assistant that is followed, and is not ours to make.
+var ErrFollowing = &latchkey.Error{Kind: latchkey.ErrState,
+	Text: "This is kept by Home Assistant, which latchkey only follows here: change it there"}
+
+// followEvery is how often the files are looked at.
+const followEvery = 250 * time.Millisecond
+
+// Follower is the folder of a Home Assistant that runs. It never writes there. What Home Assistant changes is noticed within
+// a second; the tokens that it gave out are good here, and the sessions that begin here are kept in a store of latchkey's
+// own, each with a shadow of its user and its credentials that goes when they do.
+type Follower struct {
+	view
+	dir      string
+	log      *slog.Logger
+	current  atomic.Pointer[state]
+	store    latchkey.Store // our own
+	stamps   map[string]stamp
+	announce sync.Mutex
+	watchers map[int]func([]latchkey.Change)
+	watched  int
+	unwatch  func()
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+	closing  sync.Once
+	closed   error
+}
+
+var _ latchkey.Store = (*Follower)(nil)
+
+// Follow opens the folder of a Home Assistant that may be running. own keeps the sessions that begin here; it is closed
+// together with the Follower. logger may be nil for [slog.Default].
+func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Logger) (*Follower, error) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	f := &Follower{log: logger, store: own, watchers: map[int]func([]latchkey.Change){}}
+	var err error
+	if f.dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	entries, _ := os.ReadDir(f.dir) // isFolder says what is wrong
+	if err := isFolder(disk{}, f.dir, entries); err != nil {
+		return nil, err
+	}
+	first, err := f.read()
+	if err != nil {
+		return nil, fmt.Errorf("follow %s: %w", f.dir, err)
+	}
+	f.current.Store(first)
+	f.view = view{reader: reader{f.current.Load}, own: own, uses: &uses{last: map[string]latchkey.RefreshToken{}}}
+	if err := f.tidy(ctx, first); err != nil {
+		return nil, err
+	}
+	f.unwatch = own.Watch(f.tell)
+	life, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	f.done.Go(func() { f.follow(life) })
+	return f, nil
+}
+
+// read reads the folder, whose writer may be at work.
+func (f *Follower) read() (*state, error) {
+	l := loader{disk: disk{}, dir: f.dir, log: f.log}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	f.stamps = l.stamps
+	return l.state, nil
+}
+
+// follow reads the files whenever they changed. What cannot be read is tried again; until then the last state counts.
+func (f *Follower) follow(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	complained := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !f.outdated() {
+			continue
+		}
+		next, err := f.read()
+		if err != nil {
+			if !complained {
+				f.log.Warn("the files of Home Assistant cannot be read, and are tried again", "folder", f.dir, "error", err)
+			}
+			complained = true
+			continue
+		}
+		complained = false
+		before := f.current.Swap(next)
+		f.tell(differences(before, next))
+		if err := f.tidy(ctx, next); err != nil && ctx.Err() == nil {
+			f.log.Error("sessions of users who are gone cannot be removed", "error", err)
+		}
+	}
+}
+
+func (f *Follower) outdated() bool {
+	for _, name := range names() {
+		now, err := stampOf(disk{}, filepath.Join(f.dir, name))
+		if err == nil && !now.same(f.stamps[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// differences says what became of a state.
+func differences(before, after *state) []latchkey.Change {
+	var changes []latchkey.Change
+	note := func(kind latchkey.ChangeKind, id string) {
+		changes = append(changes, latchkey.Change{Kind: kind, ID: id})
+	}
+	for _, g := range before.groups {
+		if now, ok := after.group(g.ID); !ok || !now.Policy.Equal(g.Policy) || now.Name != g.Name {
+			note(latchkey.GroupChanged, g.ID)
+		}
+	}
+	for _, g := range after.groups {
+		if _, ok := before.group(g.ID); !ok {
+			note(latchkey.GroupChanged, g.ID)
+		}
+	}
+	for id, u := range before.users {
+		if now := after.users[id]; now == nil || !reflect.DeepEqual(now.User, u.User) {
+			note(latchkey.UserChanged, id)
+		}
+	}
+	for id := range after.users {
+		if before.users[id] == nil {
+			note(latchkey.UserChanged, id)
+		}
+	}
+	for id, t := range before.tokens {
+		now := after.tokens[id]
+		switch {
+		case now == nil, now.JWTKey != t.JWTKey, now.UserID != t.UserID:
+			note(latchkey.TokenRemoved, id)
+		case now.RefreshToken != t.RefreshToken:
+			note(latchkey.TokenChanged, id)
+		case after.users[t.UserID] != nil && !after.users[t.UserID].IsActive && before.users[t.UserID].IsActive:
+			note(latchkey.TokenRemoved, id) // its sockets close, although the file still has it
+		}
+	}
+	return changes
+}
+
+// tidy removes the shadows of users and credentials that are gone, and so the sessions that they led to.
+func (f *Follower) tidy(ctx context.Context, s *state) error {
+	var gone, lost []string
+	after := ""
+	for {
+		page, err := f.store.Users(ctx, after, 1000)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, u := range page {
+			if e := s.users[u.ID]; e == nil || !e.IsActive {
+				gone = append(gone, u.ID)
+				continue
+			}
+			for _, c := range u.Credentials {
+				if s.holders[c.ID] != u.ID {
+					lost = append(lost, c.ID)
+				}
+			}
+		}
+		after = page[len(page)-1].ID
+	}
+	if len(gone)+len(lost) == 0 {
+		return nil
+	}
+	return f.store.Update(ctx, func(tx latchkey.Tx) error {
+		for _, id := range gone {
+			if err := tx.DeleteUser(ctx, id); err != nil {
+				return err
+			}
+		}
+		for _, id := range lost {
+			if err := tx.DeleteCredentials(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Update implements [latchkey.Store]. What belongs into Home Assistant's files is [ErrFollowing].
+func (f *Follower) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
+	var used []latchkey.RefreshToken
+	err := f.store.Update(ctx, func(own latchkey.Tx) error {
+		now := f.current.Load()
+		t := &followTx{
+			view:  view{reader: reader{func() *state { return now }}, own: own, uses: f.uses},
+			ownTx: own, state: now,
+		}
+		if err := fn(t); err != nil {
+			return err
+		}
+		used = t.used
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range used {
+		f.uses.note(t)
+		f.tell([]latchkey.Change{{Kind: latchkey.TokenChanged, ID: t.ID}})
+	}
+	return nil
+}
+
+// Watch implements [latchkey.Store].
+func (f *Follower) Watch(fn func([]latchkey.Change)) (stop func()) {
+	f.announce.Lock()
+	defer f.announce.Unlock()
+	f.watched++
+	id := f.watched
+	f.watchers[id] = fn
+	return func() {
+		f.announce.Lock()
+		defer f.announce.Unlock()
+		delete(f.watchers, id)
+	}
+}
+
+func (f *Follower) tell(changes []latchkey.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	f.announce.Lock()
+	defer f.announce.Unlock()
+	for _, fn := range f.watchers {
+		fn(slices.Clone(changes))
+	}
+}
+
+// Close ends the following and closes our own store. Closing twice does no harm.
+func (f *Follower) Close() error {
+	f.closing.Do(func() {
+		f.stop()
+		f.done.Wait()
+		f.unwatch()
+		f.closed = f.store.Close()
+	})
+	return f.closed
+}
+
+// isNotFound is a shorthand for the plainest of errors.
+func isNotFound(err error) bool { return errors.Is(err, latchkey.ErrNotFound) }

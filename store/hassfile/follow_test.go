@@ -1,0 +1,229 @@
+package hassfile
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/mfa/totp"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/store/sqlite"
+)
+
+const (
+	adaID     = "3f1c2a9b8d7e4c50a1b2c3d4e5f60718"
+	adaLogin  = "0d5e6f708192434fa5b6c7d8e9f00112"
+	adaToken  = "5b6c7d8e9f004a1b8c2d3e4f5a6b7c8d"
+	adaLogger = "aa11bb22cc33440d85ee66ff77008811"
+)
+
+// followed follows the folder of a Home Assistant, with a manager over it.
+func followed(t *testing.T) (*Follower, *latchkey.Manager, string) {
+	t.Helper()
+	dir := copied(t, "2025")
+	own, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "own.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Follow(t.Context(), dir, own, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	codes, err := totp.New(f, totp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := homeassistant.New(f, homeassistant.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := latchkey.New(f, latchkey.Options{
+		Providers: []latchkey.Provider{local}, Modules: []latchkey.MFAModule{codes}, Logger: quietLog(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return f, m, dir
+}
+
+// theyWrite changes a file as Home Assistant does: another file takes its place.
+func theyWrite(t *testing.T, dir, name, old, by string) {
+	t.Helper()
+	before := text(t, dir, name)
+	after := strings.Replace(before, old, by, 1)
+	if before == after {
+		t.Fatalf("%q is not in %s", old, name)
+	}
+	temp := filepath.Join(dir, "tmp")
+	if err := errors.Join(os.WriteFile(temp, []byte(after), 0o600), os.Rename(temp, filepath.Join(dir, name))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// soon waits for what is to come true within a second, and gives it more before it fails.
+func soon(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	never := time.After(30 * time.Second)
+	began := time.Now()
+	for !is() {
+		select {
+		case <-never:
+			t.Fatalf("waited in vain until %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Logf("after %v %s", time.Since(began).Round(time.Millisecond), what)
+}
+
+func TestATokenOfHomeAssistantIsGoodHere(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	access, err := m.CreateAccessToken(ctx, adaToken, netip.MustParseAddr("192.168.1.9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := m.ValidateAccessToken(ctx, access)
+	if err != nil || session.User.Name.Text != "Ada" {
+		t.Fatalf("%+v, %v", session.User, err)
+	}
+	used, err := f.RefreshToken(ctx, adaToken)
+	if err != nil || used.LastUsedIP != "192.168.1.9" {
+		t.Errorf("the use is not remembered: %+v, %v", used, err)
+	}
+	if text(t, dir, authFile) != text(t, "testdata/2025", authFile) {
+		t.Error("their file was written")
+	}
+	// They revoke it.
+	gone := make(chan struct{})
+	m.OnRevoke(adaToken, func() { close(gone) })
+	theyWrite(t, dir, authFile, `"id": "`+adaToken+`"`, `"id": "another"`)
+	soon(t, "the revoked token is refused", func() bool {
+		_, err := m.ValidateAccessToken(ctx, access)
+		return errors.Is(err, latchkey.ErrInvalidAccessToken)
+	})
+	<-gone
+}
+
+func TestWhatHomeAssistantChangesIsNoticed(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	local, err := homeassistant.New(f, homeassistant.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := local.ValidateLogin(ctx, "ada", "test-pass"); err != nil {
+		t.Errorf("the password of storage.md: %v", err)
+	}
+	theyWrite(t, dir, passwordFile, text(t, dir, passwordFile), strings.Replace(text(t, dir, passwordFile),
+		"JDJiJDEyJENpdUZHc3pIeDllTkh4UHVRY3dCV2VXRHBKQ1gyNS5mMHRjcGpOZDZBSEY3LzV5NklzVHk2",
+		"JDJiJDEyJGFiY2RlZmdoaWprbG1ub3BxcnN0dXVpa0JKTHc3ZmlDZ210dEJ2c0xBUGlxZy5yTXpsV3Ey", 1))
+	soon(t, "the new password is good", func() bool { return local.ValidateLogin(ctx, "ada", "second-pass") == nil })
+	if err := local.ValidateLogin(ctx, "ada", "test-pass"); !errors.Is(err, latchkey.ErrInvalidAuth) {
+		t.Errorf("the old one: %v", err)
+	}
+	if u, err := m.User(ctx, adaID); err != nil || u.Name.Text != "Ada" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	theyWrite(t, dir, authFile, `"name": "Ada"`, `"name": "Ada L."`)
+	soon(t, "the new name is known", func() bool {
+		u, err := m.User(ctx, adaID)
+		return err == nil && u.Name.Text == "Ada L."
+	})
+	// What is half written counts for nothing; what is whole again does.
+	whole := text(t, dir, authFile)
+	if err := os.WriteFile(filepath.Join(dir, authFile), []byte(whole[:len(whole)/2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(2 * followEvery)
+	if u, err := m.User(ctx, adaID); err != nil || u.Name.Text != "Ada L." {
+		t.Errorf("while the file is torn: %+v, %v", u, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, authFile), []byte(strings.Replace(whole, "Ada L.", "Ada M.", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the whole file is read", func() bool {
+		u, err := m.User(ctx, adaID)
+		return err == nil && u.Name.Text == "Ada M."
+	})
+}
+
+func TestOurOwnSessionsAreKeptBesideHomeAssistant(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	u, err := m.User(ctx, adaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := m.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
+		UserID: adaID, ClientID: latchkey.Text("https://app.example/"), Credentials: &u.Credentials[0],
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := m.CreateAccessToken(ctx, ours.ID, netip.MustParseAddr("192.168.1.9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.RefreshTokens(ctx, adaID)
+	if err != nil || len(all) != 3 {
+		t.Errorf("%d tokens, %v", len(all), err)
+	}
+	_, err = m.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
+		UserID: adaID, ClientName: latchkey.Text("GPS logger"), Type: latchkey.TokenLongLived, AccessTokenExpiration: time.Hour,
+	})
+	if !errors.Is(err, latchkey.ErrValue) {
+		t.Errorf("a name that Home Assistant gave out: %v", err)
+	}
+	// They delete the credentials that led to it.
+	theyWrite(t, dir, authFile, `"id": "`+adaLogin+`"`, `"id": "another"`)
+	soon(t, "the session ends with its credentials", func() bool {
+		_, err := m.ValidateAccessToken(ctx, access)
+		return errors.Is(err, latchkey.ErrInvalidAccessToken)
+	})
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 6 {
+		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+}
+
+func TestWhatIsHomeAssistantsIsRefused(t *testing.T) {
+	f, m, _ := followed(t)
+	ctx := t.Context()
+	ada, err := m.User(ctx, adaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(latchkey.Tx) error{
+		"new user":        func(tx latchkey.Tx) error { return tx.InsertUser(ctx, latchkey.User{ID: "x"}) },
+		"user":            func(tx latchkey.Tx) error { return tx.UpdateUser(ctx, ada) },
+		"user's end":      func(tx latchkey.Tx) error { return tx.DeleteUser(ctx, adaID) },
+		"group":           func(tx latchkey.Tx) error { return tx.InsertGroup(ctx, latchkey.Group{ID: "x"}) },
+		"password":        func(tx latchkey.Tx) error { return tx.UpdatePassword(ctx, "ada", latchkey.Password{Username: "ada"}) },
+		"credentials":     func(tx latchkey.Tx) error { return tx.DeleteCredentials(ctx, adaLogin) },
+		"their token":     func(tx latchkey.Tx) error { return tx.DeleteRefreshToken(ctx, adaLogger) },
+		"another secret":  func(tx latchkey.Tx) error { return tx.PutModuleData(ctx, "totp", adaID, []byte(`{"secret":"X"}`)) },
+		"factor's end":    func(tx latchkey.Tx) error { return tx.DeleteModuleData(ctx, "totp", adaID) },
+		"onboarding step": func(tx latchkey.Tx) error { return tx.CompleteOnboarding(ctx, "x") },
+	} {
+		if err := f.Update(ctx, change); !errors.Is(err, ErrFollowing) || !errors.Is(err, latchkey.ErrState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What latchkey notes about a factor is its own.
+	const noted = `{"secret":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP","last_step":7}`
+	update(t, f, func(ctx context.Context, tx latchkey.Tx) error {
+		return errors.Join(tx.PutModuleData(ctx, "totp", adaID, []byte(noted)), tx.PutModuleData(ctx, "recovery", adaID, []byte(`[1]`)))
+	})
+	for module, want := range map[string]string{"totp": noted, "recovery": `[1]`} {
+		if data, err := f.ModuleData(ctx, module, adaID); err != nil || string(data) != want {
+			t.Errorf("%s: %s, %v", module, data, err)
+		}
+	}
+}

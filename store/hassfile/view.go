@@ -1,0 +1,152 @@
+package hassfile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// view reads what Home Assistant's files hold, and the sessions that latchkey keeps of its own, as one.
+type view struct {
+	reader
+	own  latchkey.Reader
+	uses *uses
+}
+
+// uses are when tokens of Home Assistant were last used here: its files are not ours to note that in.
+type uses struct {
+	mu   sync.Mutex
+	last map[string]latchkey.RefreshToken
+}
+
+func (u *uses) note(t latchkey.RefreshToken) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.last[t.ID] = t
+}
+
+// on returns a token with its last use, here or there.
+func (u *uses) on(t latchkey.RefreshToken) latchkey.RefreshToken {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if used, ok := u.last[t.ID]; ok && used.LastUsedAt.After(t.LastUsedAt) {
+		t.LastUsedAt, t.LastUsedIP, t.ExpireAt = used.LastUsedAt, used.LastUsedIP, used.ExpireAt
+	}
+	return t
+}
+
+// theirs is a token of Home Assistant.
+func (v view) theirs(t latchkey.RefreshToken, err error) (latchkey.RefreshToken, error) {
+	if err == nil {
+		t = v.uses.on(t)
+	}
+	return t, err
+}
+
+// ours is a token that latchkey keeps, as long as its user is there.
+func (v view) ours(ctx context.Context, t latchkey.RefreshToken, err error) (latchkey.RefreshToken, error) {
+	if err == nil {
+		_, err = v.User(ctx, t.UserID)
+	}
+	if err != nil {
+		return latchkey.RefreshToken{}, err
+	}
+	return t, nil
+}
+
+func (v view) RefreshToken(ctx context.Context, id string) (latchkey.RefreshToken, error) {
+	t, err := v.theirs(v.reader.RefreshToken(ctx, id))
+	if errors.Is(err, latchkey.ErrNotFound) {
+		own, err := v.own.RefreshToken(ctx, id)
+		return v.ours(ctx, own, err)
+	}
+	return t, err
+}
+
+func (v view) RefreshTokenBySecret(ctx context.Context, secret latchkey.Secret) (latchkey.RefreshToken, error) {
+	t, err := v.theirs(v.reader.RefreshTokenBySecret(ctx, secret))
+	if errors.Is(err, latchkey.ErrNotFound) {
+		own, err := v.own.RefreshTokenBySecret(ctx, secret)
+		return v.ours(ctx, own, err)
+	}
+	return t, err
+}
+
+func (v view) RefreshTokens(ctx context.Context, userID string) ([]latchkey.RefreshToken, error) {
+	all, err := v.reader.RefreshTokens(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i] = v.uses.on(all[i])
+	}
+	if _, err := v.User(ctx, userID); err != nil {
+		if errors.Is(err, latchkey.ErrNotFound) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	own, err := v.own.RefreshTokens(ctx, userID)
+	all = append(all, own...)
+	slices.SortStableFunc(all, func(a, b latchkey.RefreshToken) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return all, err
+}
+
+func (v view) LongLivedToken(ctx context.Context, userID, clientName string) (latchkey.RefreshToken, error) {
+	t, err := v.theirs(v.reader.LongLivedToken(ctx, userID, clientName))
+	if errors.Is(err, latchkey.ErrNotFound) {
+		own, err := v.own.LongLivedToken(ctx, userID, clientName)
+		return v.ours(ctx, own, err)
+	}
+	return t, err
+}
+
+// ExpiredRefreshTokens are our own: Home Assistant removes its own itself.
+func (v view) ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]latchkey.RefreshToken, error) {
+	return v.own.ExpiredRefreshTokens(ctx, at, limit)
+}
+
+func (v view) NextExpiry(ctx context.Context) (time.Time, error) { return v.own.NextExpiry(ctx) }
+
+// ModuleData joins what Home Assistant keeps of a second factor with what latchkey noted about it.
+func (v view) ModuleData(ctx context.Context, moduleID, userID string) ([]byte, error) {
+	s, err := v.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, err := v.own.ModuleData(ctx, moduleID, userID)
+	if err != nil && !errors.Is(err, latchkey.ErrNotFound) {
+		return nil, err
+	}
+	if fileOf(moduleID) == "" {
+		return own, err
+	}
+	table := newModuleTable()
+	if theirs := s.modules[moduleID]; theirs != nil && s.users[userID] != nil {
+		if known, ok := theirs.known[userID]; ok {
+			table.known[userID] = known
+		}
+	}
+	if doc, wrong := parseJSON(own); wrong == nil {
+		if noted, ok := doc.(*object); ok {
+			table.ours[userID] = noted
+		}
+	}
+	if data, ok := table.join(moduleID, userID); ok {
+		return data, nil
+	}
+	return nil, missing("data of module", moduleID)
+}
+
+// OnboardingDone is everything as soon as there is anybody: the first set-up is Home Assistant's affair (onboarding.md S-1).
+func (v view) OnboardingDone(ctx context.Context) ([]string, error) {
+	people, err := v.HasPeople(ctx)
+	if err != nil || !people {
+		return nil, err
+	}
+	return []string{latchkey.OnboardingUser, "core_config", "analytics", "integration"}, nil
+}
