@@ -180,6 +180,9 @@ func setStore(c *Config, value, dir string) error {
 	if !filepath.IsAbs(address.Path) {
 		address.Path = filepath.Join(dir, address.Path)
 	}
+	if address.Sessions != "" && !filepath.IsAbs(address.Sessions) {
+		address.Sessions = filepath.Join(dir, address.Sessions)
+	}
 	c.Store = address
 	return nil
 }

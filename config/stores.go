@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
-	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 )
 
@@ -19,11 +18,23 @@ import (
 type StoreAddress struct {
 	// Scheme is the kind of store.
 	Scheme string
-	// Path is what the kind makes of it: for sqlite the path of the database file.
+	// Path is what the kind makes of it: for sqlite the path of the database file, for hass that of the folder.
 	Path string
+	// Follow only reads a folder of a Home Assistant that runs, and keeps what begins here in Sessions, an SQLite file;
+	// empty for [SessionsFile] in the folder of the configuration.
+	Follow   bool
+	Sessions string
 }
 
-func (a StoreAddress) String() string { return a.Scheme + ":" + a.Path }
+// SessionsFile is where sessions are kept beside a Home Assistant that is followed, unless the address says otherwise.
+const SessionsFile = "latchkey-sessions.db"
+
+func (a StoreAddress) String() string {
+	if a.Follow {
+		return a.Scheme + ":" + a.Path + "?mode=follow"
+	}
+	return a.Scheme + ":" + a.Path
+}
 
 // The schemes of the stores.
 const (
@@ -66,6 +77,9 @@ func ParseStore(text string) (StoreAddress, error) {
 		case path == "":
 			return StoreAddress{}, errors.New("the path of the store is missing: " + advice)
 		}
+		if scheme == schemeHass {
+			return parseHass(path)
+		}
 		return StoreAddress{Scheme: scheme, Path: path}, nil
 	}
 	return StoreAddress{}, errors.New("unknown kind of store: " + advice)
@@ -99,15 +113,6 @@ func BackUp(ctx context.Context, s latchkey.Store, at time.Time) ([]string, erro
 		return files.BackUp(ctx, at)
 	}
 	return nil, nil
-}
-
-// openHass opens a .storage folder of Home Assistant.
-func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
-	store, err := hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger))
-	if err != nil {
-		return nil, err
-	}
-	return store, nil
 }
 
 func openSQLite(ctx context.Context, c Config) (latchkey.Store, error) {

@@ -2,6 +2,7 @@ package hassfile
 
 import (
 	"context"
+	"slices"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -155,5 +156,14 @@ func (*followTx) UpdatePassword(context.Context, string, latchkey.Password) erro
 // DeletePassword is refused with [ErrFollowing].
 func (*followTx) DeletePassword(context.Context, string) error { return ErrFollowing }
 
-// CompleteOnboarding is refused with [ErrFollowing].
-func (*followTx) CompleteOnboarding(context.Context, string) error { return ErrFollowing }
+// CompleteOnboarding finds every step done, or is refused with [ErrFollowing].
+func (t *followTx) CompleteOnboarding(ctx context.Context, step string) error {
+	done, err := t.OnboardingDone(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(done, step) {
+		return exists("step", step)
+	}
+	return ErrFollowing
+}

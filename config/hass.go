@@ -1,0 +1,88 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/hassfile"
+)
+
+// parseHass reads what stands behind hass: a folder, and how it is used.
+func parseHass(text string) (StoreAddress, error) {
+	dir, query, asked := strings.Cut(text, "?")
+	a := StoreAddress{Scheme: schemeHass, Path: dir}
+	if dir == "" {
+		return a, errors.New("the folder of the store is missing: use hass:DIR for a .storage folder of Home Assistant")
+	}
+	if !asked {
+		return a, nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return a, fmt.Errorf("%q behind the folder is not understood: use ?mode=follow beside a Home Assistant that runs", query)
+	}
+	for name := range values {
+		switch value := values.Get(name); {
+		case name == "mode" && value == "follow":
+			a.Follow = true
+		case name == "sessions" && value != "":
+			a.Sessions = value
+		default:
+			return a, fmt.Errorf("%q behind the folder is not understood: there are mode=follow and sessions=PATH", name+"="+value)
+		}
+	}
+	if a.Sessions != "" && !a.Follow {
+		return a, errors.New("sessions=PATH is for mode=follow only: otherwise sessions are kept in the folder itself")
+	}
+	return a, nil
+}
+
+// openHass opens a .storage folder of Home Assistant.
+func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
+	if !c.MustExist && !c.Store.Follow && !c.ReadOnly {
+		if err := os.Mkdir(c.Store.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("%w: make the folder above it first, or name another one", err)
+		}
+	}
+	switch {
+	case c.ReadOnly:
+		return noNil(hassfile.Read(ctx, c.Store.Path, c.Logger))
+	case c.Store.Follow:
+		return follow(ctx, c)
+	}
+	return noNil(hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger)))
+}
+
+// noNil makes of a store that was not opened no store at all.
+func noNil[S latchkey.Store](s S, err error) (latchkey.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// follow opens a folder beside the Home Assistant that writes it.
+func follow(ctx context.Context, c Config) (latchkey.Store, error) {
+	own := c
+	own.MustExist = false // there are no sessions at first
+	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.Store.Sessions}
+	if own.Store.Path == "" {
+		own.Store.Path = filepath.Join(c.Folder, SessionsFile)
+	}
+	sessions, err := openSQLite(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	store, err := hassfile.Follow(ctx, c.Store.Path, sessions, c.Logger)
+	if err != nil {
+		return nil, errors.Join(err, sessions.Close())
+	}
+	return store, nil
+}
