@@ -22,15 +22,17 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitDenied = 3
 )
 
 const epilogue = `
 Every setting can stand in the YAML file of --config (listen, store, log_format,
-log_level) and in the environment (LATCHKEY_LISTEN and so on). A flag overrules
+log_level, registries) and in the environment (LATCHKEY_LISTEN and so on). A flag overrules
 the environment, which overrules the file. LATCHKEY_SEAL_KEY holds the key that
 seals the secrets in the store, where it is not kept in a file beside it.
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the answer of
+check is no.
 `
 
 func main() {
@@ -61,6 +63,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	User    userCommands   `cmd:"" help:"Add and list users, and set their passwords."`
 	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
+	Check   checkCommand   `cmd:"" help:"Say whether a user may do something with an entity, and why."`
 	Import  importCommand  `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
 	Export  exportCommand  `cmd:"" help:"Copy users, sessions and tokens into another store."`
 	Bench   benchCommands  `cmd:"" hidden:"" help:"Make stores to measure with."`
@@ -86,7 +89,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
 		return exitUsage
 	}
-	if err := command.Run(&program{ctx, stdin, stdout, stderr, env}); err != nil {
+	err = command.Run(&program{ctx, stdin, stdout, stderr, env})
+	if errors.Is(err, errDenied) {
+		return exitDenied
+	} else if err != nil {
 		return fail(stderr, err)
 	}
 	return exitOK
