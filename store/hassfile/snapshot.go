@@ -38,8 +38,25 @@ func Read(_ context.Context, dir string, logger *slog.Logger) (Snapshot, error) 
 	return Snapshot{reader{func() *state { return l.state }}}, nil
 }
 
-// Update is refused with [ErrReadOnly].
-func (Snapshot) Update(context.Context, func(latchkey.Tx) error) error { return ErrReadOnly }
+// Update lets fn read. A change is refused with [ErrReadOnly].
+func (s Snapshot) Update(_ context.Context, fn func(latchkey.Tx) error) error {
+	t := begin(s.current())
+	if err := fn(t); err != nil {
+		return err
+	}
+	if len(t.dirty) > 0 {
+		return ErrReadOnly
+	}
+	return nil
+}
+
+// ExpiredRefreshTokens finds none: nobody can remove them here.
+func (Snapshot) ExpiredRefreshTokens(context.Context, time.Time, int) ([]latchkey.RefreshToken, error) {
+	return nil, nil
+}
+
+// NextExpiry is never, for the same reason.
+func (Snapshot) NextExpiry(context.Context) (time.Time, error) { return time.Time{}, nil }
 
 // Watch never tells anything.
 func (Snapshot) Watch(func([]latchkey.Change)) (stop func()) { return func() {} }
