@@ -94,3 +94,23 @@ func TestCommandLineBesideTheServer(t *testing.T) {
 		}
 	}
 }
+
+// client is who signs in behind any address.
+const client = "https://app.example/"
+
+// exchange makes tokens of a code.
+func (p *program) exchange(code string, status int) map[string]any {
+	p.t.Helper()
+	res, err := http.PostForm(p.address+"/auth/token", url.Values{
+		"grant_type": {"authorization_code"}, "client_id": {client}, "code": {code},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var answer map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != status {
+		p.t.Fatalf("POST /auth/token: status %d, want %d: %v, %v", res.StatusCode, status, answer, err)
+	}
+	return answer
+}

@@ -172,3 +172,16 @@ func needs(t *testing.T, tool string) string {
 	t.Skipf("%s is not installed", tool)
 	return ""
 }
+
+// until waits for something that has to come true, and returns how long that took.
+func until(t *testing.T, what string, is func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for !is() {
+		if time.Since(began) > patience {
+			t.Fatalf("waited in vain until %s", what)
+		}
+		<-time.After(5 * time.Millisecond) // between two looks
+	}
+	return time.Since(began)
+}
