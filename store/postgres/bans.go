@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// Bans returns the addresses that all nodes keep out, and since when.
+func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
+	type row struct {
+		address string
+		at      sql.Null[int64]
+	}
+	rows, err := collect(ctx, s.q, func(r interface{ Scan(...any) error }) (b row, err error) {
+		err = r.Scan(&b.address, &b.at)
+		return b, err
+	}, `SELECT address, banned_at FROM bans`)
+	if err != nil {
+		return nil, fmt.Errorf("bans: %w", err)
+	}
+	bans := make(map[netip.Addr]time.Time, len(rows))
+	for _, b := range rows {
+		addr, err := netip.ParseAddr(b.address)
+		if err != nil {
+			continue // nobody has such an address
+		}
+		bans[addr] = instant(b.at)
+	}
+	return bans, nil
+}
+
+// Ban keeps an address out. One that is banned already stays as it is.
+func (s *Store) Ban(ctx context.Context, addr netip.Addr, at time.Time) error {
+	_, err := s.pending.exec(ctx, `INSERT INTO bans (address, banned_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		addr.String(), micros(at))
+	return err
+}
+
+// Lift lets an address in again, or is [latchkey.ErrNotFound].
+func (s *Store) Lift(ctx context.Context, addr netip.Addr) error {
+	n, err := s.pending.exec(ctx, `DELETE FROM bans WHERE address = $1`, addr.String())
+	if err == nil && n == 0 {
+		err = latchkey.ErrNotFound
+	}
+	return err
+}

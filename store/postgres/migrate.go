@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// migrationLock is the number of the advisory lock under which one node at a time brings the tables up to date.
+const migrationLock = 0x6c746368_6d696772
+
+// migrate brings the tables to the newest version in one transaction. Of several nodes that start at the same time one
+// does it, and the others wait.
+func (s *Store) migrate(ctx context.Context) error {
+	began, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return told(err)
+	}
+	defer func() { _ = began.Rollback() }()
+	if _, err := began.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
+		return told(err)
+	}
+	version, err := tableVersion(ctx, began)
+	if err != nil {
+		return err
+	}
+	steps := migrations()
+	if version > len(steps) {
+		return fmt.Errorf("the tables are of version %d, and this program knows %d: use a newer latchkey", version, len(steps))
+	}
+	for ; version < len(steps); version++ {
+		if _, err := began.ExecContext(ctx, steps[version]); err != nil {
+			return fmt.Errorf("step %d: %w", version+1, err)
+		}
+	}
+	if err := s.checkKey(ctx, began); err != nil {
+		return err
+	}
+	_, err = began.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('version', $1)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, []byte(strconv.Itoa(version)))
+	if err != nil {
+		return err
+	}
+	return told(began.Commit())
+}
+
+// tableVersion is 0 for a database without tables of ours.
+func tableVersion(ctx context.Context, q querier) (int, error) {
+	var there bool
+	if err := q.QueryRowContext(ctx, `SELECT to_regclass('meta') IS NOT NULL`).Scan(&there); err != nil || !there {
+		return 0, told(err)
+	}
+	var text []byte
+	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'version'`).Scan(&text)
+	if err != nil {
+		return 0, fmt.Errorf("there is a table meta that is not ours: use a database of its own for latchkey: %w", err)
+	}
+	return strconv.Atoi(string(text))
+}
+
+// keyPlace is where a text is sealed by which the key is recognised.
+const keyPlace = "meta/key"
+
+// errWrongKey says that the secrets were sealed with another key.
+var errWrongKey = errors.New("the key does not fit this database: set LATCHKEY_SEAL_KEY to the one that the other nodes have")
+
+func (s *Store) checkKey(ctx context.Context, began *sql.Tx) error {
+	var sealed []byte
+	err := began.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'key'`).Scan(&sealed)
+	if err == nil {
+		if _, err := s.box.Open(sealed, keyPlace); err != nil {
+			return errWrongKey
+		}
+		return nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return told(err)
+	}
+	if sealed, err = s.box.Seal([]byte("latchkey"), keyPlace); err != nil {
+		return err
+	}
+	_, err = began.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('key', $1)`, sealed)
+	return told(err)
+}
