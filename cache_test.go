@@ -15,7 +15,7 @@ func TestValueOvertakenByADropIsNotKept(t *testing.T) {
 		"dropAll": func(c *cache[string]) { c.dropAll() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCache[string](10)
+			c := newCache[string](10, nil)
 			old, err := c.get(t.Context(), "k", func(context.Context, string) (string, error) {
 				drop(c) // somebody changes the value while it is being read
 				return "old", nil
@@ -32,7 +32,7 @@ func TestValueOvertakenByADropIsNotKept(t *testing.T) {
 }
 
 func TestCacheKeepsNoMoreThanItsLimit(t *testing.T) {
-	c := newCache[int](100)
+	c := newCache[int](100, nil)
 	var all sync.WaitGroup
 	for worker := range 4 {
 		all.Go(func() {
@@ -53,7 +53,7 @@ func TestCacheKeepsNoMoreThanItsLimit(t *testing.T) {
 }
 
 func TestErrorsAreNotKept(t *testing.T) {
-	c := newCache[int](10)
+	c := newCache[int](10, nil)
 	broken := errors.New("broken")
 	if _, err := c.get(t.Context(), "k", func(context.Context, string) (int, error) { return 0, broken }); !errors.Is(err, broken) {
 		t.Errorf("error = %v", err)

@@ -63,11 +63,15 @@ func New(store Store, o Options) (*Manager, error) {
 	if entries == 0 {
 		entries = 100_000
 	}
+	var trusted func() bool
+	if far, ok := store.(FarStore); ok {
+		trusted = far.Current
+	}
 	m := &Manager{
 		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
 		lookup: o.Lookup, log: o.Logger,
-		tokens: newCache[signingToken](entries), users: newCache[User](entries),
-		permissions: newCache[*permission.Permissions](entries),
+		tokens: newCache[signingToken](entries, trusted), users: newCache[User](entries, trusted),
+		permissions: newCache[*permission.Permissions](entries, trusted),
 	}
 	m.tallies = tallies{m.pending}
 	if o.Pending == nil {

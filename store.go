@@ -21,6 +21,14 @@ type Store interface {
 	Close() error
 }
 
+// FarStore is a store whose changes by others arrive over a line that may be cut. The manager takes nothing from memory
+// while it is.
+type FarStore interface {
+	// Current reports whether everything is known that others had changed a second ago. It is asked for each look-up and
+	// must be quick.
+	Current() bool
+}
+
 // Reader reads what a store holds. What is asked for by its key and does not exist is [ErrNotFound].
 type Reader interface {
 	UserReader

@@ -177,7 +177,7 @@ func setStore(c *Config, value, dir string) error {
 	if err != nil {
 		return err
 	}
-	if !filepath.IsAbs(address.Path) {
+	if !filepath.IsAbs(address.Path) && !strings.HasPrefix(address.Scheme, "postgres") {
 		address.Path = filepath.Join(dir, address.Path)
 	}
 	if address.Sessions != "" && !filepath.IsAbs(address.Sessions) {

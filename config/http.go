@@ -138,7 +138,7 @@ func (c Config) BanFile() string {
 	folder := c.Folder
 	if c.Store.Scheme == schemeHass {
 		folder = filepath.Dir(filepath.Clean(c.Store.Path))
-	} else if folder == "" {
+	} else if folder == "" && c.Store.Scheme == schemeSQLite {
 		folder = filepath.Dir(c.Store.Path)
 	}
 	return filepath.Join(folder, ban.FileName)

@@ -30,6 +30,9 @@ type StoreAddress struct {
 const SessionsFile = "latchkey-sessions.db"
 
 func (a StoreAddress) String() string {
+	if strings.HasPrefix(a.Scheme, "postgres") {
+		return withoutSecrets(a.Scheme + ":" + a.Path)
+	}
 	if a.Follow {
 		return a.Scheme + ":" + a.Path + "?mode=follow"
 	}
@@ -53,15 +56,15 @@ func storeKinds() []storeKind {
 	return []storeKind{
 		{schemeSQLite, openSQLite},
 		{schemeHass, openHass},
-		{"postgres", nil},
-		{"postgresql", nil},
+		{"postgres", openPostgres},
+		{"postgresql", openPostgres},
 	}
 }
 
 // ParseStore reads the address of a store. Its errors show no more of it than the scheme: an address may hold a
 // password.
 func ParseStore(text string) (StoreAddress, error) {
-	const advice = "use sqlite:PATH, such as sqlite:./latchkey.db, or hass:DIR for a .storage folder of Home Assistant"
+	const advice = "use sqlite:PATH, such as sqlite:./latchkey.db, hass:DIR for a .storage folder of Home Assistant, or postgres://USER@HOST/DATABASE"
 	scheme, path, found := strings.Cut(text, ":")
 	if !found {
 		return StoreAddress{}, errors.New("the address of a store begins with its kind: " + advice)
@@ -70,8 +73,8 @@ func ParseStore(text string) (StoreAddress, error) {
 		switch {
 		case kind.scheme != scheme:
 			continue
-		case kind.open == nil:
-			return StoreAddress{}, fmt.Errorf("stores of the kind %s are not available in this build: use sqlite:PATH", scheme)
+		case strings.HasPrefix(scheme, "postgres"):
+			return StoreAddress{Scheme: scheme, Path: path}, nil
 		case path == ":memory:":
 			return StoreAddress{}, errors.New("a store in memory would forget everything: " + advice)
 		case path == "":
@@ -92,7 +95,7 @@ func OpenStore(ctx context.Context, c Config) (latchkey.Store, error) {
 			return kind.open(ctx, c)
 		}
 	}
-	return nil, errors.New("unknown kind of store: use sqlite:PATH or hass:DIR")
+	return nil, errors.New("unknown kind of store: use sqlite:PATH, hass:DIR or postgres://USER@HOST/DATABASE")
 }
 
 // StoreExists reports whether there is a store at the address already. One that is a server's is taken to exist.
