@@ -18,6 +18,8 @@ type socket struct {
 	*program
 	conn *websocket.Conn
 	last int
+	// broken says that the socket is of no use any more.
+	broken bool
 }
 
 // socket signs in with an access token.
@@ -30,6 +32,7 @@ func (p *program) socket(token string) *socket {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = conn.CloseNow() })
+	conn.SetReadLimit(-1) // lists may be long
 	s := &socket{program: p, conn: conn}
 	s.send(map[string]any{"type": "auth", "access_token": token})
 	for range 2 { // auth_required, auth_ok
