@@ -79,7 +79,7 @@ func (p *Pending) Replace(ctx context.Context, key string, revision int64, value
 		return err
 	}
 	n, err := p.exec(ctx, `UPDATE pending SET value = $3, revision = revision + 1,
-		ends = CASE WHEN $4 > 0 THEN now() + $4 * interval '1 microsecond' ELSE ends END
+		ends = CASE WHEN $4::bigint > 0 THEN now() + $4::bigint * interval '1 microsecond' ELSE ends END
 		WHERE key = $1 AND revision = $2 AND ends > now()`, k, revision, sealed, lifetime.Microseconds())
 	return p.judge(ctx, key, n, err)
 }

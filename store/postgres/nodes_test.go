@@ -1,0 +1,266 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/store/postgres"
+	"github.com/seed-6a977b3d/latchkey/store/storetest"
+)
+
+// nodes opens several stores on one database, with a manager over each.
+func nodes(t *testing.T, n int) (stores []*postgres.Store, managers []*latchkey.Manager) {
+	t.Helper()
+	address := database(t)
+	for range n {
+		s := open(t, address)
+		local, err := homeassistant.New(s, homeassistant.Options{Cost: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := latchkey.New(s, latchkey.Options{Providers: []latchkey.Provider{local}, Pending: s.Pending()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		stores, managers = append(stores, s), append(managers, m)
+	}
+	return stores, managers
+}
+
+// atOnce runs something on all nodes at once, several times on each, and counts how often it succeeds.
+func atOnce[T any](nodes []T, times int, do func(node T, n int) error) (succeeded int) {
+	var all sync.WaitGroup
+	var count atomic.Int32
+	for i, node := range nodes {
+		for n := range times {
+			all.Go(func() {
+				if do(node, i*times+n) == nil {
+					count.Add(1)
+				}
+			})
+		}
+	}
+	all.Wait()
+	return int(count.Load())
+}
+
+func TestPendingValues(t *testing.T) {
+	storetest.RunPending(t, func(t *testing.T) (a, b latchkey.PendingStore) {
+		address := database(t)
+		return open(t, address).Pending(), open(t, address).Pending()
+	})
+}
+
+// spec: manager.md §3 and §6: the rules hold on several nodes at once
+func TestRulesHoldOnAllNodesAtOnce(t *testing.T) {
+	ctx := t.Context()
+	_, managers := nodes(t, 3)
+	made := atOnce(managers, 4, func(m *latchkey.Manager, n int) error {
+		_, err := m.CreateUser(ctx, latchkey.NewUser{Name: latchkey.Text(fmt.Sprint("user ", n))})
+		if err != nil {
+			t.Error(err)
+		}
+		return err
+	})
+	owners := 0
+	var owner latchkey.User
+	for u, err := range managers[0].Users(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.IsOwner {
+			owners, owner = owners+1, u
+		}
+	}
+	if made != 12 || owners != 1 {
+		t.Errorf("%d users were made, %d of them owners", made, owners)
+	}
+	if n := atOnce(managers, 4, func(m *latchkey.Manager, _ int) error {
+		_, err := m.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
+			UserID: owner.ID, Type: latchkey.TokenLongLived, ClientName: latchkey.Text("GPS logger"), AccessTokenExpiration: time.Hour,
+		})
+		return err
+	}); n != 1 {
+		t.Errorf("%d long-lived tokens of one name", n)
+	}
+}
+
+func TestOneUsernameIsGivenOnce(t *testing.T) {
+	ctx := t.Context()
+	stores, managers := nodes(t, 3)
+	u, err := managers[0].CreateUser(ctx, latchkey.NewUser{Name: latchkey.Text("Anna")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := atOnce(stores, 4, func(s *postgres.Store, _ int) error {
+		local, err := homeassistant.New(s, homeassistant.Options{Cost: 4})
+		if err != nil {
+			return err
+		}
+		return local.AddLogin(ctx, u.ID, "anna", "correct horse battery")
+	}); n != 1 {
+		t.Errorf("one name was given %d times", n)
+	}
+}
+
+func TestTheLastAdminStays(t *testing.T) {
+	ctx := t.Context()
+	stores, managers := nodes(t, 2)
+	var admins []latchkey.User
+	err := stores[0].Update(ctx, func(tx latchkey.Tx) error {
+		admins = nil
+		for n := range 2 {
+			u := latchkey.User{ID: fmt.Sprint("admin", n), IsActive: true, GroupIDs: []string{latchkey.GroupAdmin}}
+			if err := tx.InsertUser(ctx, u); err != nil {
+				return err
+			}
+			admins = append(admins, u)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := atOnce([]int{0, 1}, 1, func(i, _ int) error { return managers[i].DeactivateUser(ctx, admins[i].ID) }); n != 1 {
+		t.Errorf("%d of two administrators were deactivated at once", n)
+	}
+}
+
+// spec: security.md 29: a code works once, on whichever node; 200 rounds of two nodes at the same time
+func TestACodeIsRedeemedOnce(t *testing.T) {
+	ctx := t.Context()
+	_, managers := nodes(t, 2)
+	code := latchkey.AuthorizationCode{
+		ClientID: "https://app.example/", Purpose: latchkey.PurposeAuthorize,
+		Credentials: latchkey.NewCredentials(latchkey.ProviderKey{Type: "other"}, nil),
+	}
+	for round := range 200 {
+		secret, err := managers[round%2].CreateCode(ctx, code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := atOnce(managers, 1, func(m *latchkey.Manager, _ int) error {
+			_, err := m.TakeCode(ctx, code.ClientID, secret, code.Purpose)
+			if err != nil && !errors.Is(err, latchkey.ErrInvalidCode) {
+				t.Error(err)
+			}
+			return err
+		}); n != 1 {
+			t.Fatalf("round %d: redeemed %d times", round, n)
+		}
+	}
+}
+
+// Several nodes start on an empty database at once.
+func TestTablesAreMadeOnce(t *testing.T) {
+	address := database(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s, err := opened(context.Background(), address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = s.Close()
+		})
+	}
+	all.Wait()
+	if _, err := opened(t.Context(), address, postgres.WithSealKey([]byte("another key of thirty-two bytes!"))); err == nil {
+		t.Error("another key was taken")
+	}
+	if _, err := postgres.Open(t.Context(), address); err == nil {
+		t.Error("no key was taken")
+	}
+}
+
+// A node that loses its line trusts nothing, and is soon back.
+func TestANodeThatIsCutOff(t *testing.T) {
+	ctx := t.Context()
+	address := database(t)
+	s := open(t, address)
+	if !s.Current() {
+		t.Error("a new node trusts nothing")
+	}
+	lost := make(chan struct{}, 10)
+	t.Cleanup(s.Watch(func(changes []latchkey.Change) {
+		for _, c := range changes {
+			if c.Kind == latchkey.ChangesLost {
+				lost <- struct{}{}
+			}
+		}
+	}))
+	admin, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(ctx) }()
+	var ended int
+	// Only this node's: other tests have theirs. Its schema stands in no statement, so all of the program's that listen and
+	// are idle in this test's process are meant, which is what a restart does as well.
+	err = admin.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE application_name = 'latchkey' AND pid <> pg_backend_pid() AND query IN ('LISTEN latchkey', 'SELECT 1')`).Scan(&ended)
+	if err != nil || ended == 0 {
+		t.Fatalf("%d lines were cut, %v", ended, err)
+	}
+	<-lost
+	never := time.After(30 * time.Second)
+	for !s.Current() {
+		select {
+		case <-never:
+			t.Fatal("the node does not come back")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if err := s.Ban(ctx, netip.MustParseAddr("203.0.113.9"), time.Time{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// spec: http-auth.md §9, on several nodes
+func TestBansAreOfAllNodes(t *testing.T) {
+	ctx := t.Context()
+	stores, _ := nodes(t, 2)
+	stranger, since := netip.MustParseAddr("203.0.113.9"), time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	for range 2 {
+		if err := stores[0].Ban(ctx, stranger, since); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bans, err := stores[1].Bans(ctx)
+	if err != nil || len(bans) != 1 || !bans[stranger].Equal(since) {
+		t.Errorf("%v, %v", bans, err)
+	}
+	if err := stores[1].Lift(ctx, stranger); err != nil {
+		t.Error(err)
+	}
+	if err := stores[0].Lift(ctx, stranger); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("lifted twice: %v", err)
+	}
+}
+
+// A database that is not there is waited for, and told of without its password.
+func TestADatabaseThatIsAway(t *testing.T) {
+	_, err := opened(t.Context(), "postgres://house:hunter2@127.0.0.1:1/x", postgres.WithPatience(50*time.Millisecond))
+	if !errors.Is(err, latchkey.ErrUnavailable) {
+		t.Errorf("error = %v", err)
+	}
+	if text := fmt.Sprint(err); len(text) == 0 || strings.Contains(text, "hunter2") {
+		t.Errorf("the error is %q", text)
+	}
+	if _, err := opened(t.Context(), "postgres://house:hunter2%zz@db"); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("an address that is not understood: %v", err)
+	}
+}
