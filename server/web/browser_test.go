@@ -218,6 +218,11 @@ func TestSigningInWithABrowser(t *testing.T) {
 			b.do(chromedp.Click("#step button"), see("form"))
 			b.says("#alert", "")
 		}},
+		{"who tried too often is told how long to wait", func(t *testing.T, api *fakeAPI, b *tab) {
+			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "https://apps.example/cb")), signIn("too often"), see("#alert .note-error"))
+			b.says("#alert", "Too many failed attempts. Try again in 37 seconds.")
+			b.is("document.activeElement.name", "password")
+		}},
 		{"6: an address that would run is refused", func(t *testing.T, api *fakeAPI, b *tab) {
 			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "javascript:alert(1)")), see("#alert .note-error"))
 			b.says("#alert", "Invalid redirect URI: javascript:alert(1)")

@@ -178,6 +178,10 @@ func (api *fakeAPI) step(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, mfa)
 	case body["password"] == "aborted":
 		answer(w, http.StatusOK, object{"type": "abort", "flow_id": id, "reason": "too_many_retry"})
+	case body["password"] == "too often":
+		late := withError(form(id, "init", credentials...), "too_many_attempts")
+		late["description_placeholders"] = object{"wait_seconds": "37"}
+		answer(w, http.StatusOK, late)
 	case body["password"] == "refused":
 		answer(w, http.StatusForbidden, object{"message": "Invalid redirect URI"})
 	case body["password"] == "right", body["code"] != nil, body["user"] == "u2":

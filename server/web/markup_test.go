@@ -267,13 +267,13 @@ func TestTheCatalogueHasEveryWordThatAPageUses(t *testing.T) {
 func TestTheCatalogueHasTheKeysOfEveryProvider(t *testing.T) {
 	mfa := "step.mfa.data.code step.mfa.description step.select_mfa_module.data.multi_factor_auth_module error.invalid_code " +
 		"abort.login_expired abort.too_many_retry abort.unknown_error "
-	local := mfa + "step.init.data.username step.init.data.password error.invalid_auth error.invalid_auth_module"
+	local := mfa + "step.init.data.username step.init.data.password error.invalid_auth error.too_many_attempts error.invalid_auth_module"
 	providers := map[string]string{
 		"homeassistant":       local,
 		"command_line":        local,
 		"insecure_example":    local,
 		"trusted_networks":    "step.init.data.user step.init.description abort.not_allowed",
-		"legacy_api_password": mfa + "step.init.data.password error.invalid_auth abort.no_api_password_set",
+		"legacy_api_password": mfa + "step.init.data.password error.invalid_auth error.too_many_attempts abort.no_api_password_set",
 	}
 	words := catalogue(t, "static/i18n/en.json")
 	for provider, keys := range providers {

@@ -181,8 +181,8 @@ function rememberBox() {
 }
 
 // showErrors says what was wrong with the last try and moves to where it can be mended (P-22, P-24).
-function showErrors({ errors }) {
-  const say = (key) => about(`error.${key}`, undefined, String(key));
+function showErrors({ errors, description_placeholders: facts }) {
+  const say = (key) => about(`error.${key}`, facts ?? undefined, String(key));
   const { base, ...fields } = errors ?? {};
   place("alert").replaceChildren(...(base ? [note("error", say(base))] : []));
   const clean = step.form.show(Object.fromEntries(Object.entries(fields).map(([name, key]) => [name, say(key)])));
