@@ -284,18 +284,53 @@ func (t *tx) DeleteCredentials(ctx context.Context, id string) error {
 	return nil
 }
 
+// InsertRefreshToken is one statement that cannot be refused, and so needs no point to go back to: what stands in its way
+// is asked for only when nothing was inserted.
 func (t *tx) InsertRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
 	sealed, err := t.box.Seal([]byte(n.JWTKey.Reveal()), tokenPlace(n.ID))
 	if err != nil {
 		return err
 	}
 	hash := n.Secret.Hash()
-	return t.exec(ctx, "insert refresh token "+n.ID, `INSERT INTO refresh_tokens (id, user_id, client_id, client_name,
+	inserted, err := t.one(ctx, `INSERT INTO refresh_tokens (id, user_id, client_id, client_name,
 		client_icon, type, created_at, access_token_expiration, secret_hash, jwt_key, last_used_at, last_used_ip, expire_at,
-		credential_id, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		credential_id, version)
+		SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bigint, $9::bytea, $10::bytea,
+			$11::bigint, $12::text, $13::bigint, $14::text, $15::text
+		WHERE EXISTS (SELECT 1 FROM users WHERE id = $2::text)
+			AND ($14::text IS NULL OR EXISTS (SELECT 1 FROM credentials WHERE id = $14::text))
+		ON CONFLICT DO NOTHING`,
 		n.ID, n.UserID, column(n.ClientID), orNull(n.ClientName), orNull(n.ClientIcon), string(n.Type), n.CreatedAt.UnixMicro(),
 		int64(n.AccessTokenExpiration), hash[:], sealed, micros(n.LastUsedAt), orNull(n.LastUsedIP), micros(n.ExpireAt),
 		orNull(n.CredentialID), orNull(n.Version))
+	if err != nil || inserted {
+		return written(err, "insert refresh token "+n.ID)
+	}
+	why := latchkey.ErrExists
+	for query, id := range map[string]string{
+		`SELECT 1 FROM users WHERE id = $1`: n.UserID, `SELECT 1 FROM credentials WHERE id = $1`: n.CredentialID,
+	} {
+		there, err := t.exists(ctx, query, id)
+		if err != nil {
+			return err
+		}
+		if !there && id != "" {
+			why = latchkey.ErrNotFound
+		}
+	}
+	return fmt.Errorf("insert refresh token %s: %w", n.ID, why)
+}
+
+// one runs a statement that cannot be refused, and reports whether it changed anything.
+func (t *tx) one(ctx context.Context, query string, args ...any) (bool, error) {
+	ctx, cancel := t.limited(ctx)
+	defer cancel()
+	result, err := t.sql.ExecContext(ctx, query, withoutNUL(args)...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 func (t *tx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
@@ -313,8 +348,12 @@ func (t *tx) DeleteRefreshToken(ctx context.Context, id string) error {
 }
 
 func (t *tx) InsertPassword(ctx context.Context, p latchkey.Password) error {
-	return t.exec(ctx, "insert password", `INSERT INTO passwords (username, normalized, hash) VALUES ($1, $2, $3)`,
+	inserted, err := t.one(ctx, `INSERT INTO passwords (username, normalized, hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		p.Username, latchkey.NormalizeUsername(p.Username), p.Hash)
+	if err == nil && !inserted {
+		err = latchkey.ErrExists
+	}
+	return written(err, "insert password")
 }
 
 func (t *tx) UpdatePassword(ctx context.Context, username string, p latchkey.Password) error {
