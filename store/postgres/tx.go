@@ -306,19 +306,25 @@ func (t *tx) InsertRefreshToken(ctx context.Context, n latchkey.RefreshToken) er
 	if err != nil || inserted {
 		return written(err, "insert refresh token "+n.ID)
 	}
-	why := latchkey.ErrExists
-	for query, id := range map[string]string{
-		`SELECT 1 FROM users WHERE id = $1`: n.UserID, `SELECT 1 FROM credentials WHERE id = $1`: n.CredentialID,
-	} {
-		there, err := t.exists(ctx, query, id)
-		if err != nil {
+	return fmt.Errorf("insert refresh token %s: %w", n.ID, t.inTheWay(ctx, n))
+}
+
+// inTheWay says why a token was not inserted.
+func (t *tx) inTheWay(ctx context.Context, n latchkey.RefreshToken) error {
+	user, err := t.exists(ctx, `SELECT 1 FROM users WHERE id = $1`, n.UserID)
+	if err != nil {
+		return err
+	}
+	credentials := n.CredentialID == ""
+	if !credentials {
+		if credentials, err = t.exists(ctx, `SELECT 1 FROM credentials WHERE id = $1`, n.CredentialID); err != nil {
 			return err
 		}
-		if !there && id != "" {
-			why = latchkey.ErrNotFound
-		}
 	}
-	return fmt.Errorf("insert refresh token %s: %w", n.ID, why)
+	if user && credentials {
+		return latchkey.ErrExists
+	}
+	return fmt.Errorf("what it belongs to: %w", latchkey.ErrNotFound)
 }
 
 // one runs a statement that cannot be refused, and reports whether it changed anything.
