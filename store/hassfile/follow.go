@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
 // ErrFollowing says that a change belongs into the files of a Home Assistant that is followed, and is not ours to make.
@@ -32,10 +32,8 @@ type Follower struct {
 	log      *slog.Logger
 	current  atomic.Pointer[state]
 	store    latchkey.Store // our own
+	watchers watch.List
 	stamps   map[string]stamp
-	announce sync.Mutex
-	watchers map[int]func([]latchkey.Change)
-	watched  int
 	unwatch  func()
 	stop     context.CancelFunc
 	done     sync.WaitGroup
@@ -51,7 +49,7 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	if logger == nil {
 		logger = slog.Default()
 	}
-	f := &Follower{log: logger, store: own, watchers: map[int]func([]latchkey.Change){}}
+	f := &Follower{log: logger, store: own}
 	var err error
 	if f.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
@@ -69,7 +67,7 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	if err := f.tidy(ctx, first); err != nil {
 		return nil, err
 	}
-	f.unwatch = own.Watch(f.tell)
+	f.unwatch = own.Watch(f.watchers.Tell)
 	life, stop := context.WithCancel(context.Background())
 	f.stop = stop
 	f.done.Go(func() { f.follow(life) })
@@ -110,7 +108,7 @@ func (f *Follower) follow(ctx context.Context) {
 		}
 		complained = false
 		before := f.current.Swap(next)
-		f.tell(differences(before, next))
+		f.watchers.Tell(differences(before, next))
 		if err := f.tidy(ctx, next); err != nil && ctx.Err() == nil {
 			f.log.Error("sessions of users who are gone cannot be removed", "error", err)
 		}
@@ -230,35 +228,13 @@ func (f *Follower) Update(ctx context.Context, fn func(latchkey.Tx) error) error
 	}
 	for _, t := range used {
 		f.uses.note(t)
-		f.tell([]latchkey.Change{{Kind: latchkey.TokenChanged, ID: t.ID}})
+		f.watchers.Tell([]latchkey.Change{{Kind: latchkey.TokenChanged, ID: t.ID}})
 	}
 	return nil
 }
 
 // Watch implements [latchkey.Store].
-func (f *Follower) Watch(fn func([]latchkey.Change)) (stop func()) {
-	f.announce.Lock()
-	defer f.announce.Unlock()
-	f.watched++
-	id := f.watched
-	f.watchers[id] = fn
-	return func() {
-		f.announce.Lock()
-		defer f.announce.Unlock()
-		delete(f.watchers, id)
-	}
-}
-
-func (f *Follower) tell(changes []latchkey.Change) {
-	if len(changes) == 0 {
-		return
-	}
-	f.announce.Lock()
-	defer f.announce.Unlock()
-	for _, fn := range f.watchers {
-		fn(slices.Clone(changes))
-	}
-}
+func (f *Follower) Watch(fn func([]latchkey.Change)) (stop func()) { return f.watchers.Watch(fn) }
 
 // Close ends the following and closes our own store. Closing twice does no harm.
 func (f *Follower) Close() error {

@@ -14,11 +14,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
 // The refusals of the store as a whole.
@@ -57,9 +57,7 @@ type Store struct {
 	idle    *sync.Cond
 
 	stamps   map[string]stamp // only the one who writes touches them
-	announce sync.Mutex
-	watchers map[int]func([]latchkey.Change)
-	watched  int
+	watchers watch.List
 }
 
 var _ latchkey.Store = (*Store)(nil)
@@ -78,7 +76,7 @@ func newBatch() *batch { return &batch{done: make(chan struct{}), dirty: map[str
 // Open opens a .storage folder for this process alone. A folder that is no such thing, a file that cannot be read, and one
 // of a newer format are refused with an error that says where; then nothing was changed. An empty folder is a new house.
 func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error) {
-	s := &Store{disk: disk{}, next: newBatch(), watchers: map[int]func([]latchkey.Change){}}
+	s := &Store{disk: disk{}, next: newBatch()}
 	for _, o := range options {
 		o(s)
 	}
@@ -221,7 +219,7 @@ func (s *Store) settle(b *batch, goal *state) {
 	defer s.mu.Unlock()
 	if b.err == nil {
 		s.durable.Store(goal)
-		s.tell(b.changes)
+		s.watchers.Tell(b.changes)
 		close(b.done)
 		return
 	}
@@ -294,29 +292,7 @@ func writeOrder(before, goal *state) []string {
 }
 
 // Watch implements [latchkey.Store].
-func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) {
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	s.watched++
-	id := s.watched
-	s.watchers[id] = fn
-	return func() {
-		s.announce.Lock()
-		defer s.announce.Unlock()
-		delete(s.watchers, id)
-	}
-}
-
-func (s *Store) tell(changes []latchkey.Change) {
-	if len(changes) == 0 {
-		return
-	}
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	for _, fn := range s.watchers {
-		fn(slices.Clone(changes))
-	}
-}
+func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }
 
 // Close waits for what is being written and lets the folder go. Closing twice does no harm.
 func (s *Store) Close() error {

@@ -101,7 +101,7 @@ func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 		conn, err := s.subscribe(ctx)
 		if err == nil {
 			if !first {
-				s.tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+				s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
 			}
 			s.listener.heard.Store(time.Now().UnixNano())
 			if first {
@@ -114,7 +114,7 @@ func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 			_ = conn.Close(closing)
 			cancel()
 			if ctx.Err() == nil {
-				s.tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+				s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
 				s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", err)
 			}
 		}
@@ -169,7 +169,7 @@ func (s *Store) beat(ctx context.Context, conn *pgx.Conn) error {
 func (s *Store) received(payload string) {
 	var m message
 	if err := json.Unmarshal([]byte(payload), &m); err != nil {
-		s.tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+		s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
 		return
 	}
 	if m.Origin == s.origin {
@@ -179,7 +179,7 @@ func (s *Store) received(payload string) {
 	for i, c := range m.Changes {
 		changes[i] = latchkey.Change{Kind: latchkey.ChangeKind(c[0]), ID: c[1]}
 	}
-	s.tell(changes)
+	s.watchers.Tell(changes)
 }
 
 // isBroken reports whether a connection has ended.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
 const (
@@ -39,10 +40,8 @@ type Store struct {
 	log     *slog.Logger
 	pending *Pending
 
+	watchers watch.List
 	origin   string // marks the changes of this Store among those of other nodes
-	announce sync.Mutex
-	watchers map[int]func([]latchkey.Change)
-	watched  int
 	listener listener
 	stop     context.CancelFunc
 	done     sync.WaitGroup
@@ -104,7 +103,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	// In small tables PostgreSQL would rather read everything, and then every transaction is in the way of every other.
 	config.RuntimeParams["enable_seqscan"] = "off"
 	config.RuntimeParams["application_name"] = "latchkey"
-	s := &Store{config: config, log: o.log, origin: latchkey.NewID(), watchers: map[int]func([]latchkey.Change){}}
+	s := &Store{config: config, log: o.log, origin: latchkey.NewID()}
 	s.db = stdlib.OpenDB(*config)
 	s.db.SetMaxOpenConns(connections)
 	s.db.SetMaxIdleConns(connections)
@@ -226,7 +225,12 @@ func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.commit(began, t.changes)
+	return s.watchers.TellAfter(func() error {
+		if err := began.Commit(); err != nil {
+			return fmt.Errorf("commit: %w", told(err))
+		}
+		return nil
+	}, t.changes)
 }
 
 // begin begins a transaction, unless no connection is to be had in time. The transaction ends with the context that comes
@@ -246,45 +250,8 @@ func (s *Store) begin(ctx context.Context) (*sql.Tx, context.CancelFunc, error) 
 	return began, func() { cancel(nil) }, nil
 }
 
-// commit makes a transaction durable and tells the watchers, in the order of the commits.
-func (s *Store) commit(began *sql.Tx, changes []latchkey.Change) error {
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	if err := began.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", told(err))
-	}
-	s.tellLocked(changes)
-	return nil
-}
-
 // Watch implements [latchkey.Store].
-func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) {
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	s.watched++
-	id := s.watched
-	s.watchers[id] = fn
-	return func() {
-		s.announce.Lock()
-		defer s.announce.Unlock()
-		delete(s.watchers, id)
-	}
-}
-
-func (s *Store) tell(changes []latchkey.Change) {
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	s.tellLocked(changes)
-}
-
-func (s *Store) tellLocked(changes []latchkey.Change) {
-	if len(changes) == 0 {
-		return
-	}
-	for _, fn := range s.watchers {
-		fn(append([]latchkey.Change(nil), changes...))
-	}
-}
+func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }
 
 // Close ends the listening and closes the connections. Closing twice does no harm.
 func (s *Store) Close() error {
