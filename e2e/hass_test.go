@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,6 +89,20 @@ func TestBesideHomeAssistant(t *testing.T) {
 	after, err := os.ReadFile(filepath.Join(dir, "auth"))
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the file was written: %v", err)
+	}
+	// What is Home Assistant's to change is refused in words.
+	s := p.socket(access)
+	s.send(map[string]any{"id": 1, "type": "auth/delete_refresh_token", "refresh_token_id": "aa11bb22cc33440d85ee66ff77008811"})
+	if answer := s.read(); !strings.Contains(fmt.Sprint(answer["error"]), "kept by Home Assistant") {
+		t.Errorf("deleting a token of Home Assistant: %v", answer)
+	}
+	res, err := http.PostForm(p.address+"/auth/revoke", url.Values{"token": {strings.Repeat("c", 128)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusForbidden {
+		t.Errorf("revoking a token of Home Assistant: %s", res.Status)
 	}
 	revoked := strings.Replace(string(before), "aa11bb22cc33440d85ee66ff77008811", "another", 1)
 	if err := os.WriteFile(filepath.Join(dir, "auth"), []byte(revoked), 0o600); err != nil {

@@ -64,6 +64,8 @@ func messageErrors(err error) (reply, bool) {
 		return says(http.StatusBadRequest, "Invalid code"), true
 	case errors.Is(err, latchkey.ErrCredentialsLinked):
 		return says(http.StatusBadRequest, "Credential already linked"), true
+	case errors.Is(err, latchkey.ErrState):
+		return says(http.StatusForbidden, publicText(err)), true
 	case errors.Is(err, homeassistant.ErrInvalidUser), errors.Is(err, latchkey.ErrValue):
 		return says(http.StatusBadRequest, publicText(err)), true
 	}

@@ -68,6 +68,7 @@ func invalidFormat(text string) error { return &Error{Code: CodeInvalidFormat, M
 func errorFor(err error) *Error {
 	var told *Error
 	var invalid *flow.InvalidData
+	var refused *latchkey.Error
 	switch {
 	case errors.As(err, &told):
 		if told.Message == "" {
@@ -76,8 +77,12 @@ func errorFor(err error) *Error {
 		return told
 	case errors.As(err, &invalid):
 		return &Error{Code: CodeInvalidFormat, Message: invalid.Error()}
+	case errors.Is(err, latchkey.ErrUnavailable):
+		return &Error{Code: CodeHomeAssistant, Message: "The database cannot be reached just now. Try again."}
 	case errors.Is(err, context.DeadlineExceeded):
 		return errTimeout
+	case errors.As(err, &refused) && errors.Is(refused, latchkey.ErrState):
+		return &Error{Code: CodeHomeAssistant, Message: refused.Text}
 	case errors.Is(err, latchkey.ErrLastAdmin):
 		return &Error{Code: CodeNotAllowed, Message: latchkey.ErrLastAdmin.Text}
 	case errors.Is(err, latchkey.ErrDenied):
