@@ -49,6 +49,8 @@ type Config struct {
 	// Registries is a .storage folder of Home Assistant in which policies look up devices and areas; empty for that of the
 	// store, if it is one.
 	Registries string
+	// CacheEntries bounds how many users, and how many refresh tokens, are kept in memory; zero for the manager's own bound.
+	CacheEntries int
 	// Folder is that of the file that this was loaded from; empty if there was none.
 	Folder string
 	// Logger gets what is noteworthy while the store is opened; nil for slog.Default.
@@ -65,6 +67,7 @@ const (
 	LogFormatKey = "log_format"
 	LogLevelKey  = "log_level"
 	Registries   = "registries"
+	CacheEntries = "cache_entries"
 )
 
 // Default returns the configuration of an operator who sets nothing.
@@ -139,6 +142,7 @@ func settings() []setting {
 		{LogFormatKey, setLogFormat},
 		{LogLevelKey, setLogLevel},
 		{Registries, setRegistries},
+		{CacheEntries, setCacheEntries},
 	}
 }
 
@@ -184,6 +188,15 @@ func setStore(c *Config, value, dir string) error {
 		address.Sessions = filepath.Join(dir, address.Sessions)
 	}
 	c.Store = address
+	return nil
+}
+
+func setCacheEntries(c *Config, value, _ string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of entries: write 1 or more, such as 100000", value)
+	}
+	c.CacheEntries = n
 	return nil
 }
 

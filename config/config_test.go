@@ -79,11 +79,13 @@ func TestWhatIsWrongInAFileIsToldWithItsPlace(t *testing.T) {
 		key  string
 		says string
 	}{
-		{"listen: ':1'\nlissen: ':2'\n", 2, "lissen", "unknown key; the keys are listen, store, log_format, log_level, registries"},
+		{"listen: ':1'\nlissen: ':2'\n", 2, "lissen", "unknown key; the keys are listen, store, log_format, log_level, registries, cache_entries"},
 		{"lissen:\n\n  a: b\n", 1, "lissen", "unknown key"},
 		{"listen: ':1'\nstore: sqlite:a\nlisten: ':2'\n", 3, "listen", "given twice; the first is in line 1"},
 		{"\nlog_level: loud\n", 2, "log_level", `"loud" is not a level`},
 		{"log_level: INFO\n", 1, "log_level", "use debug, info, warn or error"},
+		{"cache_entries: 'none'\n", 1, "cache_entries", "is not a number of entries"},
+		{"cache_entries: '0'\n", 1, "cache_entries", "is not a number of entries"},
 		{"log_format: xml\n", 1, "log_format", "use text or json"},
 		{"listen: 8123\n", 1, "listen", "must be a text: put it in quotation marks"},
 		{"listen: localhost\n", 1, "listen", "is not an address"},

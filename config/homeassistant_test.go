@@ -286,7 +286,7 @@ func TestWhatIsWrongInTheSectionIsToldWithItsPlace(t *testing.T) {
 		"an option twice":       {modules + "  - type: totp\n    id: a\n    id: b\n", "5: id: given twice; the first is in line 4"},
 		"a list for a section":  {"homeassistant: [x]\n", "1: homeassistant: must be keys with values, such as `listen: 127.0.0.1:8123`"},
 		"a merge key":           {"homeassistant:\n  <<: {auth_providers: []}\n", "2: <<: cannot be used here: write the keys themselves"},
-		"the list at the top":   {"auth_providers: []\n", "1: auth_providers: unknown key; the keys are listen, store, log_format, log_level, registries, homeassistant, http, notify"},
+		"the list at the top":   {"auth_providers: []\n", "1: auth_providers: unknown key; the keys are listen, store, log_format, log_level, registries, cache_entries, homeassistant, http, notify"},
 		"an unknown tag":        {"homeassistant:\n  auth_providers: !include_dir_list x\n", "2: auth_providers: !include_dir_list is not understood here: use !include, !secret, !env_var or the value itself"},
 		"no command":            {providers + "  - type: command_line\n", "3: command: is missing, and must be given"},
 		"a command with a NUL":  {providers + "  - {type: command_line, command: \"a\\0b\"}\n", "3: auth_providers: command_line: the command or an argument holds a NUL character, which no program can be given"},

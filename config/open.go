@@ -58,7 +58,7 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 	if with.Notifier, err = senders(c.Notify); err != nil {
 		return nil, err
 	}
-	o := latchkey.Options{Logger: logger}
+	o := latchkey.Options{Logger: logger, CacheEntries: c.CacheEntries}
 	for i, p := range c.AuthProviders {
 		if p == nil {
 			return nil, fmt.Errorf("%s, entry %d: %w", providersKey, i+1, errNothing)

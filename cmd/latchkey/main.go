@@ -27,9 +27,10 @@ const (
 
 const epilogue = `
 Every setting can stand in the YAML file of --config (listen, store, log_format,
-log_level, registries) and in the environment (LATCHKEY_LISTEN and so on). A flag overrules
-the environment, which overrules the file. LATCHKEY_SEAL_KEY holds the key that
-seals the secrets in the store, where it is not kept in a file beside it.
+log_level, registries, cache_entries) and in the environment (LATCHKEY_LISTEN
+and so on). A flag overrules the environment, which overrules the file.
+LATCHKEY_SEAL_KEY holds the key that seals the secrets in the store, where it is
+not kept in a file beside it.
 
 Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the answer of
 check is no.
