@@ -26,6 +26,9 @@ type StoreAddress struct {
 	Sessions string
 }
 
+// HasBans reports whether the store itself keeps the list of banned addresses; otherwise it is the ban file.
+func (a StoreAddress) HasBans() bool { return strings.HasPrefix(a.Scheme, "postgres") }
+
 // SessionsFile is where sessions are kept beside a Home Assistant that is followed, unless the address says otherwise.
 const SessionsFile = "latchkey-sessions.db"
 

@@ -64,6 +64,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	User    userCommands   `cmd:"" help:"Add and list users, and set their passwords."`
 	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
+	Ban     banCommands    `cmd:"" help:"List, add and lift bans of addresses."`
 	Check   checkCommand   `cmd:"" help:"Say whether a user may do something with an entity, and why."`
 	Import  importCommand  `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
 	Export  exportCommand  `cmd:"" help:"Copy users, sessions and tokens into another store."`
