@@ -39,12 +39,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"a token of no type":     {authFile, replaced(`"token_type": "normal"`, `"token_type": "odd"`), "auth: data.refresh_tokens[0].token_type"},
 		"an expiry of no kind":   {authFile, replaced("1754033400.5", `"tomorrow"`), "auth: data.refresh_tokens[0].expire_at"},
 		"a lifetime of no kind":  {authFile, replaced("1800.0", `"long"`), "auth: data.refresh_tokens[0].access_token_expiration"},
+		"one group twice":        {authFile, replaced(`"id": "system-users"`, `"id": "system-admin"`), "auth: data.groups[1].id: there are two groups system-admin"},
 		"passwords of no kind":   {passwordFile, `{"version": 1, "data": {"users": {}}}`, "auth_provider.homeassistant: data.users: a list is expected"},
 		"a password of nobody":   {passwordFile, `{"version": 1, "data": {"users": [{"password": "x"}]}}`, "auth_provider.homeassistant: data.users[0].username: it is missing"},
 		"a password twice":       {passwordFile, `{"version": 1, "data": {"users": [{"username": "a"}, {"username": "a"}]}}`, "auth_provider.homeassistant: data.users[1].username: there are two records"},
 		"a secret of no kind":    {totpFile, `{"version": 1, "data": {"users": {"u": 5}}}`, "auth_module.totp: data.users.u"},
 		"a service of no kind":   {notifyFile, `{"version": 1, "data": {"users": {"u": {"notify_service": 5}}}}`, "auth_module.notify: data.users.u"},
-		"onboarding of any kind": {onboardingFile, `{"version": 3, "data": {"done": []}}`, "onboarding: version: 3 is not understood, only 4"},
+		"onboarding of any kind": {onboardingFile, `{"version": 5, "data": {"done": []}}`, "onboarding: version: 5 is not understood, only 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := copied(t, "2025")

@@ -202,7 +202,17 @@ func readToken(r *record) (e *tokenEntry, note string) {
 			r.fail("expire_at", "a time as Unix seconds, or null, is expected")
 		}
 	}
-	return &tokenEntry{RefreshToken: t, extra: r.without(tokenKeys()...)}, ""
+	return &tokenEntry{RefreshToken: t, blank: r.blank(), extra: r.without(tokenKeys()...)}, ""
+}
+
+// blank returns the keys that hold an empty text where the domain does not tell that from null. It is nil for nearly all.
+func (r *record) blank() (keys []string) {
+	for _, key := range []string{"client_name", "client_icon", "last_used_ip", "version"} {
+		if v, _ := r.get(key); v == "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func tokenKeys() []string {

@@ -38,14 +38,6 @@ func orNull(s latchkey.NullString) any {
 	return s.Text
 }
 
-// textOrNull is null for the empty text.
-func textOrNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
 // depth of a record in the file: below data and its list.
 const recordDepth = 3
 
@@ -71,12 +63,13 @@ func (s *state) encodeUsers() []any {
 // encodeGroups writes a policy only where the code has none (storage.md §2.1).
 func (s *state) encodeGroups() []any {
 	list := []any{}
-	for _, id := range s.systems {
-		g, _ := s.group(id)
-		list = append(list, &object{[]member{{"id", id}, {"name", orNull(g.Name)}}})
-	}
 	for _, g := range s.groups {
-		list = append(list, &object{append([]member{{"id", g.ID}, {"name", orNull(g.Name)}, {"policy", g.policy}}, g.extra...)})
+		record := &object{[]member{{"id", g.ID}, {"name", orNull(g.Name)}}}
+		if !g.SystemGenerated {
+			record.members = append(record.members, member{"policy", g.policy})
+		}
+		record.members = append(record.members, g.extra...)
+		list = append(list, record)
 	}
 	return list
 }
@@ -111,12 +104,20 @@ func (s *state) encodeTokens() []any {
 }
 
 func encodeToken(t *tokenEntry) *object {
+	optional := func(key, text string) member {
+		if text == "" && !slices.Contains(t.blank, key) {
+			return member{key, nil}
+		}
+		return member{key, text}
+	}
 	return &object{append([]member{
-		{"id", t.ID}, {"user_id", t.UserID}, {"client_id", orNull(t.ClientID)}, {"client_name", textOrNull(t.ClientName)},
-		{"client_icon", textOrNull(t.ClientIcon)}, {"token_type", string(t.Type)}, {"created_at", formatInstant(t.CreatedAt)},
+		{"id", t.ID}, {"user_id", t.UserID}, {"client_id", orNull(t.ClientID)}, optional("client_name", t.ClientName),
+		optional("client_icon", t.ClientIcon), {"token_type", string(t.Type)},
+		{"created_at", formatInstant(t.CreatedAt)},
 		{"access_token_expiration", float(t.AccessTokenExpiration.Seconds())}, {"token", t.Secret.Reveal()},
-		{"jwt_key", t.JWTKey.Reveal()}, {"last_used_at", instantOrNull(t.LastUsedAt)}, {"last_used_ip", textOrNull(t.LastUsedIP)},
-		{"expire_at", unixOrNull(t.ExpireAt)}, {"credential_id", textOrNull(t.CredentialID)}, {"version", textOrNull(t.Version)},
+		{"jwt_key", t.JWTKey.Reveal()}, {"last_used_at", instantOrNull(t.LastUsedAt)},
+		optional("last_used_ip", t.LastUsedIP), {"expire_at", unixOrNull(t.ExpireAt)},
+		optional("credential_id", t.CredentialID), optional("version", t.Version),
 	}, t.extra...)}
 }
 

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
+	"strconv"
 )
 
 // The files of the folder.
@@ -18,7 +19,7 @@ const (
 	extraFile = "latchkey.extra"
 )
 
-// version is the format that we write, and the only one that we read.
+// version is the format that we write. Of onboarding we read those before it as well.
 func version(name string) int {
 	if name == onboardingFile {
 		return 4
@@ -26,20 +27,15 @@ func version(name string) int {
 	return 1
 }
 
-// modeOf is how private a file is.
-func modeOf(name string) fs.FileMode {
-	if name == onboardingFile {
-		return 0o644
-	}
-	return 0o600
-}
-
 // envelope is what stands around the data of a file.
 type envelope struct {
 	// found says that the file exists and holds something.
-	found bool
-	extra []member // of the envelope
-	data  []member // of the data, as far as it is not known
+	found   bool
+	version int
+	// otherMinor says that a program of another minor version wrote the file, in a form that it takes for compatible.
+	otherMinor bool
+	extra      []member // of the envelope
+	data       []member // of the data, as far as it is not known
 }
 
 // fileError names the file, and the field, of which something is wrong.
@@ -74,15 +70,35 @@ func openEnvelope(name string, text []byte) (data any, e envelope, err error) {
 	if !ok {
 		return nil, e, &fileError{name, "version", errors.New("it is missing: this is no file that Home Assistant wrote")}
 	}
-	if n, ok := given.(json.Number); !ok || n.String() != fmt.Sprint(version(name)) {
+	n, _ := given.(json.Number)
+	major, err := strconv.Atoi(n.String())
+	if err != nil || major != version(name) && (name != onboardingFile || major < 1 || major > version(name)) {
 		return nil, e, &fileError{name, "version", fmt.Errorf(
-			"%s is not understood, only %d: a newer Home Assistant wrote the file, and a newer latchkey is needed", appendValue(nil, given, 0), version(name))}
+			"%s is not understood, only %d: a newer Home Assistant wrote the file, and a newer latchkey is needed",
+			appendValue(nil, given, 0), version(name))}
 	}
 	data, ok = o.get("data")
 	if !ok {
 		return nil, e, &fileError{name, "data", errors.New("it is missing: this is no file that Home Assistant wrote")}
 	}
-	return data, envelope{found: true, extra: o.without("version", "minor_version", "key", "data")}, nil
+	minor, ok := o.get("minor_version")
+	return data, envelope{
+		found: true, version: major, otherMinor: ok && minor != json.Number(minorVersion),
+		extra: o.without("version", "minor_version", "key", "data"),
+	}, nil
+}
+
+// minorVersion is the one that we write.
+const minorVersion = "1"
+
+// migrateOnboarding marks the steps as done that did not exist yet when the file was written (onboarding.md S-2).
+func migrateOnboarding(version int, done []string) []string {
+	for since, step := range []string{"integration", "core_config", "analytics"} {
+		if version < since+2 && !slices.Contains(done, step) {
+			done = append(done, step)
+		}
+	}
+	return done
 }
 
 // seal writes a file with its envelope. known are the members of the data that we write, in their order.
@@ -90,7 +106,7 @@ func (e envelope) seal(name string, known ...member) []byte {
 	data := &object{members: append(known, e.data...)}
 	doc := &object{members: append([]member{
 		{"version", json.Number(fmt.Sprint(version(name)))},
-		{"minor_version", json.Number("1")},
+		{"minor_version", json.Number(minorVersion)},
 		{"key", name},
 		{"data", data},
 	}, e.extra...)}

@@ -102,7 +102,7 @@ func addUser(ctx context.Context, s latchkey.Store, id string) error {
 // A write that fails at any step leaves the old files or the new ones, an error, and a store that goes on.
 func TestAWriteThatFailsAtAnyStep(t *testing.T) {
 	for _, fault := range []error{syscall.ENOSPC, syscall.EROFS, io.ErrShortWrite} {
-		for after := range 12 { // journal, auth and passwords take four steps each
+		for after := range 15 { // journal, auth and passwords take five steps each
 			t.Run(fmt.Sprintf("%v after %d steps", fault, after), func(t *testing.T) {
 				dir := copied(t, "2025")
 				d := &faulty{after: -1, err: fault, short: fault == io.ErrShortWrite}

@@ -37,7 +37,7 @@ func (disk) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (disk) Rename(from, to string) error          { return os.Rename(from, to) }
 func (disk) Remove(path string) error              { return os.Remove(path) }
 func (disk) Create(path string) (file, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, private)
 }
 
 func (disk) SyncDir(path string) error {
@@ -51,10 +51,11 @@ func (disk) SyncDir(path string) error {
 // temporary is what a file is called while it is written. What a crash leaves of it is removed at the next start.
 const temporary = ".latchkey-tmp"
 
-// replace puts a new file in the place of an old one. At any instant, and after a crash, there is the one or the other; when
-// it returns nil it is the new one, for good.
-func replace(d files, path string, text []byte, mode fs.FileMode) (err error) {
-	temp := path + temporary
+// private is how private all files are (storage.md §1, onboarding.md S-2).
+const private = 0o600
+
+// prepare writes a file that is about to take another's place, and makes it durable.
+func prepare(d files, temp string, text []byte) (err error) {
 	f, err := d.Create(temp)
 	if err != nil {
 		return err
@@ -64,16 +65,33 @@ func replace(d files, path string, text []byte, mode fs.FileMode) (err error) {
 		err = io.ErrShortWrite
 	}
 	if err == nil {
-		err = errors.Join(f.Chmod(mode), f.Sync())
+		err = errors.Join(f.Chmod(private), f.Sync())
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = d.Rename(temp, path)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, discard(d, temp))
 	}
-	if err != nil {
-		if gone := d.Remove(temp); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+	return nil
+}
+
+// discard removes files that are not needed any more, if there are any.
+func discard(d files, paths ...string) (err error) {
+	for _, path := range paths {
+		if gone := d.Remove(path); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
+	}
+	return err
+}
+
+// replace puts a new file in the place of an old one. At any instant, and after a crash, there is the one or the other;
+// when it returns nil it is the new one, for good.
+func replace(d files, path string, text []byte) error {
+	temp := path + temporary
+	if err := prepare(d, temp, text); err != nil {
 		return err
+	}
+	if err := d.Rename(temp, path); err != nil {
+		return errors.Join(err, discard(d, temp))
 	}
 	return d.SyncDir(filepath.Dir(path))
 }

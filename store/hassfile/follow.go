@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,9 +24,9 @@ var ErrFollowing = &latchkey.Error{Kind: latchkey.ErrState,
 // followEvery is how often the files are looked at.
 const followEvery = 250 * time.Millisecond
 
-// Follower is the folder of a Home Assistant that runs. It never writes there. What Home Assistant changes is noticed within
-// a second; the tokens that it gave out are good here, and the sessions that begin here are kept in a store of latchkey's
-// own, each with a shadow of its user and its credentials that goes when they do.
+// Follower is the folder of a Home Assistant that runs. It never writes there. What Home Assistant changes is noticed
+// within a second; the tokens that it gave out are good here, and the sessions that begin here are kept in a store of
+// latchkey's own, each with a shadow of its user and its credentials that goes when they do.
 type Follower struct {
 	view
 	dir      string
@@ -74,11 +75,17 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	return f, nil
 }
 
-// read reads the folder, whose writer may be at work.
+// read reads the folder, whose writer may be at work. A file that there was and is not any more is an error: Home
+// Assistant never removes one, and without its users a house would stand empty.
 func (f *Follower) read() (*state, error) {
 	l := loader{disk: disk{}, dir: f.dir, log: f.log}
 	if err := l.load(); err != nil {
 		return nil, err
+	}
+	for name, before := range f.stamps {
+		if before.info != nil && l.stamps[name].info == nil {
+			return nil, &fileError{name, "", fmt.Errorf("%w any more", fs.ErrNotExist)}
+		}
 	}
 	f.stamps = l.stamps
 	return l.state, nil
@@ -108,6 +115,7 @@ func (f *Follower) follow(ctx context.Context) {
 		}
 		complained = false
 		before := f.current.Swap(next)
+		f.uses.keep(next.tokens)
 		f.watchers.Tell(differences(before, next))
 		if err := f.tidy(ctx, next); err != nil && ctx.Err() == nil {
 			f.log.Error("sessions of users who are gone cannot be removed", "error", err)

@@ -155,6 +155,65 @@ func TestWhatHomeAssistantChangesIsNoticed(t *testing.T) {
 	})
 }
 
+// What Home Assistant says of a token goes, where latchkey has used it since.
+func TestWhetherATokenEndsIsForHomeAssistantToSay(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	for _, expires := range []bool{true, false} {
+		id := map[bool]string{true: adaLogger, false: adaToken}[expires]
+		if err := m.SetExpiry(ctx, id, expires); !errors.Is(err, ErrFollowing) {
+			t.Errorf("%s: error = %v", id, err)
+		}
+	}
+	if _, err := m.CreateAccessToken(ctx, adaToken, netip.MustParseAddr("192.168.1.9")); err != nil {
+		t.Fatal(err)
+	}
+	if token, err := f.RefreshToken(ctx, adaToken); err != nil || !token.ExpireAt.After(time.Now()) {
+		t.Errorf("its use does not put off its end: %v, %v", token.ExpireAt, err)
+	}
+	theyWrite(t, dir, authFile, `"expire_at": 1754033400.5`, `"expire_at": null`)
+	soon(t, "it never ends", func() bool {
+		token, err := f.RefreshToken(ctx, adaToken)
+		return err == nil && token.ExpireAt.IsZero()
+	})
+	// A clock of theirs that is ahead of ours keeps nobody out.
+	ahead := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	theyWrite(t, dir, authFile, `"last_used_at": "2025-05-03T07:30:00.500000+00:00"`, `"last_used_at": "`+ahead+`"`)
+	soon(t, "their use is known", func() bool {
+		token, err := f.RefreshToken(ctx, adaToken)
+		return err == nil && token.LastUsedAt.After(time.Now())
+	})
+	if _, err := m.CreateAccessToken(ctx, adaToken, netip.MustParseAddr("192.168.1.9")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A file that is gone is not a house without people, which would be open to whoever comes first.
+func TestAFileThatIsGoneIsNotAnEmptyHouse(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	ours, err := m.CreateRefreshToken(ctx, latchkey.NewRefreshToken{UserID: adaID, ClientID: latchkey.Text("https://app.example/")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := text(t, dir, authFile)
+	if err := os.Remove(filepath.Join(dir, authFile)); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(3 * followEvery) // long enough to have noticed
+	if people, err := f.HasPeople(ctx); err != nil || !people {
+		t.Errorf("people = %v, %v", people, err)
+	}
+	write(t, dir, authFile, strings.Replace(whole, `"Ada"`, `"Ada M."`, 1))
+	soon(t, "the file that is back is read", func() bool {
+		u, err := f.User(ctx, adaID)
+		return err == nil && u.Name.Text == "Ada M."
+	})
+	if _, err := f.RefreshToken(ctx, ours.ID); err != nil {
+		t.Errorf("the session: %v", err)
+	}
+}
+
 func TestOurOwnSessionsAreKeptBesideHomeAssistant(t *testing.T) {
 	f, m, dir := followed(t)
 	ctx := t.Context()

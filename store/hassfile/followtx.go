@@ -7,8 +7,8 @@ import (
 	"github.com/seed-6a977b3d/latchkey"
 )
 
-// followTx is a transaction beside a running Home Assistant: its files can be read, and our own sessions changed. What it
-// reads is the embedded view; what it writes goes to the transaction of our own store, or is refused.
+// followTx is a transaction beside a running Home Assistant: its files can be read, and our own sessions changed. What
+// it reads is the embedded view; what it writes goes to the transaction of our own store, or is refused.
 type followTx struct {
 	view
 	ownTx latchkey.Tx
@@ -64,10 +64,23 @@ func (t *followTx) InsertRefreshToken(ctx context.Context, n latchkey.RefreshTok
 	return t.ownTx.InsertRefreshToken(ctx, n)
 }
 
-// UpdateRefreshToken changes a session of our own. The use of one of Home Assistant's is remembered beside its file.
+// UpdateRefreshToken changes a session of our own. The use of one of Home Assistant's is remembered beside its file, and
+// is all that may change about it.
 func (t *followTx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
 	if t.state.tokens[n.ID] == nil {
 		return t.ownTx.UpdateRefreshToken(ctx, n)
+	}
+	used, err := t.RefreshToken(ctx, n.ID)
+	if err != nil {
+		return err
+	}
+	if !n.LastUsedAt.Equal(used.LastUsedAt) && n.ExpireAt.IsZero() == used.ExpireAt.IsZero() {
+		used.ExpireAt = n.ExpireAt // which a use puts off
+	}
+	used.LastUsedAt, used.LastUsedIP = n.LastUsedAt, n.LastUsedIP
+	used.Secret, used.JWTKey, used.UserID, used.Type = n.Secret, n.JWTKey, n.UserID, n.Type // never changed
+	if used != n {
+		return ErrFollowing
 	}
 	t.used = append(t.used, n)
 	return nil

@@ -106,6 +106,7 @@ func TestEveryVersionIsRead(t *testing.T) {
 			supervisor + ` "Supervisor" owner=false active=true system=true local=false []` + "\n",
 		"2021.3":  ada + ` "Ada" owner=true active=true system=false local=false [system-admin] homeassistant/ada t1=normal/http://hass.local:8123//c1 t2=normal/http://hass.local:8123//` + "\n",
 		"2021.12": ada + ` "Ada" owner=true active=true system=false local=false [system-admin] t1=normal/http://hass.local:8123//` + "\n" + `u3 "" owner=false active=false system=false local=true [system-users]` + "\n",
+		"2024.2":  ada + ` "Ada" owner=true active=true system=false local=false [system-admin] ends=normal/https://ha.example.org// never=normal/https://ha.example.org//` + "\n",
 		"2025": ada + ` "Ada" owner=true active=true system=false local=false [system-admin] homeassistant/ada 5b6c7d8e9f004a1b8c2d3e4f5a6b7c8d=normal/https://ha.example.org//0d5e6f708192434fa5b6c7d8e9f00112 aa11bb22cc33440d85ee66ff77008811=long_lived_access_token//` + "\n" +
 			`c0ffee00c0ff4e00a0ffee00c0ffee00 "Home Assistant Content" owner=false active=true system=true local=false [system-read-only]` + "\n",
 	} {

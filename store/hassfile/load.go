@@ -89,7 +89,7 @@ func (l *loader) data(name string, r *record, e *envelope) {
 		l.module(r, "notify")
 	case onboardingFile:
 		e.data = r.without("done")
-		l.state.onboarding = r.texts("done")
+		l.state.onboarding = migrateOnboarding(e.version, r.texts("done"))
 	case extraFile:
 		e.data = r.without("modules")
 		l.extra(r)
@@ -172,17 +172,20 @@ func (l *loader) tokens(r *record) {
 // policy is not one, and a policy that is not understood allows nothing.
 func (l *loader) groups(r *record) {
 	s := l.state
-	s.systems = nil
+	s.groups = nil
 	for _, each := range r.list("groups", false) {
-		id := each.text("id")
-		if isSystemGroup(id) {
+		g := &groupEntry{Group: latchkey.Group{ID: each.text("id")}, extra: each.without("id", "name", "policy")}
+		id := g.ID
+		if _, twice := s.group(id); twice {
+			each.fail("id", "there are two groups %s", id)
+		}
+		if system, ok := systemGroup(id); ok && each.err == nil {
+			g.Group = system
 			l.loadedGroups++
-			if !slices.Contains(s.systems, id) {
-				s.systems = append(s.systems, id)
-			}
+			s.groups = append(s.groups, g)
 			continue
 		}
-		g := &groupEntry{Group: latchkey.Group{ID: id, Name: each.nullable("name", true)}, extra: each.without("id", "name", "policy")}
+		g.Name = each.nullable("name", true)
 		if r.err = firstErr(r.err, each.err); r.err != nil {
 			return
 		}
@@ -201,8 +204,9 @@ func (l *loader) groups(r *record) {
 		s.groups = append(s.groups, g)
 	}
 	for _, id := range []string{latchkey.GroupAdmin, latchkey.GroupReadOnly, latchkey.GroupUser} {
-		if !slices.Contains(s.systems, id) {
-			s.systems = append(s.systems, id)
+		if _, ok := s.group(id); !ok {
+			system, _ := systemGroup(id)
+			s.groups = append(s.groups, &groupEntry{Group: system})
 		}
 	}
 }
@@ -330,7 +334,8 @@ func isFolder(d files, dir string, entries []fs.DirEntry) error {
 		if slices.Contains(names(), e.Name()) || strings.HasPrefix(e.Name(), "core.") {
 			return nil
 		}
-		strange = strange || !strings.HasPrefix(e.Name(), ".latchkey.")
+		ours := strings.HasPrefix(e.Name(), ".latchkey.") || strings.HasSuffix(e.Name(), temporary)
+		strange = strange || !ours
 	}
 	if strange {
 		return fmt.Errorf("%s holds files, but none of Home Assistant's: name its .storage folder, or an empty one", dir)

@@ -130,7 +130,9 @@ func (r reader) Groups(ctx context.Context) ([]latchkey.Group, error) {
 	}
 	all := latchkey.SystemGroups()
 	for _, g := range s.groups {
-		all = append(all, g.Group)
+		if !g.SystemGenerated {
+			all = append(all, g.Group)
+		}
 	}
 	return all, nil
 }

@@ -79,7 +79,7 @@ func (s *Store) BackUp(_ context.Context, at time.Time) ([]string, error) {
 		if _, err := s.disk.Stat(beside); err == nil {
 			return kept, fmt.Errorf("back up %s: %s: %w", path, beside, fs.ErrExist)
 		}
-		if err := replace(s.disk, beside, text, 0o600); err != nil {
+		if err := replace(s.disk, beside, text); err != nil {
 			return kept, fmt.Errorf("back up %s: %w", path, err)
 		}
 		kept = append(kept, beside)

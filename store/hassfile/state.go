@@ -16,8 +16,7 @@ import (
 type state struct {
 	users     map[string]*userEntry
 	userOrder []string
-	groups    []*groupEntry // without the built-in ones
-	systems   []string      // the ids of the built-in groups, in the order of the file
+	groups    []*groupEntry // with the built-in ones, in the order of the file
 
 	tokens      map[string]*tokenEntry
 	tokensOf    map[string][]string // by user, in the order of their creation
@@ -47,12 +46,13 @@ type credentialsEntry struct {
 
 type groupEntry struct {
 	latchkey.Group
-	policy any // as it stands in the file, understood or not
+	policy any // as it stands in the file, understood or not; built-in groups have none there
 	extra  []member
 }
 
 type tokenEntry struct {
 	latchkey.RefreshToken
+	blank []string // the keys that hold an empty text in the file, which is null otherwise
 	extra []member
 	text  encoded
 }
@@ -115,7 +115,7 @@ func newState() *state {
 		expiryOnce: &sync.Once{},
 	}
 	for _, g := range latchkey.SystemGroups() {
-		s.systems = append(s.systems, g.ID)
+		s.groups = append(s.groups, &groupEntry{Group: g})
 	}
 	return s
 }
@@ -180,11 +180,6 @@ func (s *state) byExpiry() []*tokenEntry {
 }
 
 func (s *state) group(id string) (latchkey.Group, bool) {
-	for _, g := range latchkey.SystemGroups() {
-		if g.ID == id {
-			return g, true
-		}
-	}
 	for _, g := range s.groups {
 		if g.ID == id {
 			return g.Group, true
@@ -193,8 +188,14 @@ func (s *state) group(id string) (latchkey.Group, bool) {
 	return latchkey.Group{}, false
 }
 
-func isSystemGroup(id string) bool {
-	return id == latchkey.GroupAdmin || id == latchkey.GroupUser || id == latchkey.GroupReadOnly
+// systemGroup returns a built-in group, and whether there is one of this id.
+func systemGroup(id string) (latchkey.Group, bool) {
+	for _, g := range latchkey.SystemGroups() {
+		if g.ID == id {
+			return g, true
+		}
+	}
+	return latchkey.Group{}, false
 }
 
 // micro is a time as fine as the files keep it.

@@ -1,10 +1,10 @@
-// Package hassfile keeps the domain in the files of a Home Assistant: a .storage folder, read and written in its own form
-// (storage.md). What Home Assistant knows and latchkey does not stays in the files as it is.
+// Package hassfile keeps the domain in the files of a Home Assistant: a .storage folder, read and written in its own
+// form (storage.md). What Home Assistant knows and latchkey does not stays in the files as it is.
 //
 // All of it is held in memory, and each change is on the disk before it is acknowledged. A change of several files is
-// written into a journal first, which the next start carries out: whoever opens the folder with latchkey finds all of the
-// change or nothing. Home Assistant knows no journal. To it a crash between two files may leave a login without its
-// password, and never a password that no login belongs to.
+// written into a journal first, which the next start carries out: whoever opens the folder with latchkey finds all of
+// the change or nothing. Home Assistant knows no journal. To it a crash between two files may leave a login without its
+// password, and never a password that no login belongs to: it would make an administrator of whoever knows that.
 package hassfile
 
 import (
@@ -73,8 +73,9 @@ type batch struct {
 
 func newBatch() *batch { return &batch{done: make(chan struct{}), dirty: map[string]bool{}} }
 
-// Open opens a .storage folder for this process alone. A folder that is no such thing, a file that cannot be read, and one
-// of a newer format are refused with an error that says where; then nothing was changed. An empty folder is a new house.
+// Open opens a .storage folder for this process alone. A folder that is no such thing, a file that cannot be read, and
+// one of a newer format are refused with an error that says where; then nothing was changed. An empty folder is a new
+// house.
 func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error) {
 	s := &Store{disk: disk{}, next: newBatch()}
 	for _, o := range options {
@@ -112,7 +113,22 @@ func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error
 	s.pending = first
 	s.durable.Store(first)
 	s.reader = reader{s.durable.Load}
+	if err := s.rewrite(first); err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.dir, err)
+	}
 	return s, nil
+}
+
+// rewrite writes the files of another minor version in ours, at once (storage.md §1).
+func (s *Store) rewrite(now *state) error {
+	dirty := map[string]bool{}
+	for _, name := range names() {
+		if now.envelopes[name].otherMinor {
+			s.log.Warn("a file of another minor version is written in ours", "file", name)
+			dirty[name] = true
+		}
+	}
+	return s.write(now, dirty)
 }
 
 // load reads the folder anew.
@@ -128,16 +144,16 @@ func (s *Store) load() (*state, error) {
 // errClosed says that the store is not open any more.
 var errClosed = errors.New("the store is closed")
 
-// Update implements [latchkey.Store]. Changes that arrive while another is being written are written together. When a
-// write fails behind the point from which it can be carried out later, it will be: the change is found made as a whole, or
-// not at all, when the disk works again.
+// Update implements [latchkey.Store]. Changes that arrive while another is being written are written together. A write
+// that fails before the first file is in its place has changed nothing. One that fails behind that is carried out when
+// the disk works again: the change is found made as a whole, although its Update failed, and watchers are told.
 func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
 	b, lead, err := s.change(ctx, fn)
 	if err != nil || b == nil {
 		return err
 	}
 	if lead {
-		s.writeAll()
+		go s.writeAll() // whoever comes later must not keep this caller from going on
 	}
 	<-b.done
 	return b.err
@@ -182,16 +198,25 @@ func (s *Store) ready() error {
 	if !s.stale {
 		return nil
 	}
-	var fresh *state
-	err := s.replay()
-	if err == nil {
-		fresh, err = s.load()
-	}
-	if err != nil {
+	if err := s.reload(); err != nil {
 		return fmt.Errorf("the last write failed, and the files cannot be read again: %w", err)
 	}
+	return nil
+}
+
+// reload makes memory what the files hold, and tells of what that changes. The caller holds mu.
+func (s *Store) reload() error {
+	err := s.replay()
+	if err != nil {
+		return err
+	}
+	fresh, err := s.load()
+	if err != nil {
+		return err
+	}
+	before := s.durable.Swap(fresh)
 	s.pending, s.stale = fresh, false
-	s.durable.Store(fresh)
+	s.watchers.Tell(differences(before, fresh))
 	return nil
 }
 
@@ -225,6 +250,9 @@ func (s *Store) settle(b *batch, goal *state) {
 	}
 	s.log.Error("a change could not be written", "folder", s.dir, "error", b.err)
 	s.pending, s.stale = s.durable.Load(), true
+	if err := s.reload(); err != nil {
+		s.log.Error("the files cannot be read again, and are tried with the next change", "folder", s.dir, "error", err)
+	}
 	late := s.next
 	s.next = newBatch()
 	late.err = b.err
@@ -232,63 +260,11 @@ func (s *Store) settle(b *batch, goal *state) {
 	close(late.done)
 }
 
-// write makes the files of a state durable.
-func (s *Store) write(goal *state, dirty map[string]bool) error {
-	var changed []string
-	for _, name := range writeOrder(s.durable.Load(), goal) {
-		if dirty[name] {
-			changed = append(changed, name)
-		}
-	}
-	texts := map[string][]byte{}
-	for _, name := range changed {
-		path := filepath.Join(s.dir, name)
-		now, err := stampOf(s.disk, path)
-		if err != nil {
-			return err
-		}
-		if !now.same(s.stamps[name]) {
-			return fmt.Errorf("%s: %w", path, ErrForeignChange)
-		}
-		texts[name] = goal.encode(name)
-	}
-	if len(changed) > 1 {
-		if err := s.journal(changed, texts); err != nil {
-			return err
-		}
-	}
-	for _, name := range changed {
-		path := filepath.Join(s.dir, name)
-		if err := replace(s.disk, path, texts[name], modeOf(name)); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
-		}
-		at, err := stampOf(s.disk, path)
-		if err != nil {
-			return err
-		}
-		s.stamps[name] = at
-	}
-	if len(changed) > 1 {
-		return s.disk.Remove(filepath.Join(s.dir, journalFile))
-	}
-	return nil
-}
-
 // KeepsPassword says why the record of a password cannot be kept here, or nil: it is for whoever copies one house into
 // another.
 func (s *Store) KeepsPassword(p latchkey.Password) error {
 	_, err := toFile(p.Hash)
 	return err
-}
-
-// writeOrder puts the password file first when records go, and last when they come: between the two there is no password
-// without its login.
-func writeOrder(before, goal *state) []string {
-	order := []string{authFile, passwordFile, totpFile, notifyFile, onboardingFile, extraFile}
-	if len(goal.passwords.entries) <= len(before.passwords.entries) {
-		order[0], order[1] = order[1], order[0]
-	}
-	return order
 }
 
 // Watch implements [latchkey.Store].

@@ -159,10 +159,10 @@ func keep(c latchkey.Credentials) (latchkey.Credentials, error) {
 // changeUser replaces a user by a changed copy.
 func (t *tx) changeUser(id string, change func(*userEntry)) {
 	t.writeUsers()
-	e := *t.state.users[id]
-	e.text = nil
-	change(&e)
-	t.state.users[id] = &e
+	before := t.state.users[id] // without its text, which may be under way into the file just now
+	e := &userEntry{User: before.User, extra: before.extra, credentials: before.credentials}
+	change(e)
+	t.state.users[id] = e
 	t.note(latchkey.UserChanged, id)
 }
 
@@ -315,7 +315,7 @@ func (t *tx) UpdateRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 	if _, ok := t.state.holders[n.CredentialID]; n.CredentialID != "" && !ok {
 		return missing("credentials", n.CredentialID)
 	}
-	e := &tokenEntry{RefreshToken: keptToken(n), extra: before.extra}
+	e := &tokenEntry{RefreshToken: keptToken(n), blank: before.blank, extra: before.extra}
 	e.Secret, e.JWTKey, e.UserID, e.Type = before.Secret, before.JWTKey, before.UserID, before.Type
 	t.writeTokens()
 	t.state.tokens[n.ID] = e

@@ -31,7 +31,7 @@ func policyOrEmpty(policy any) any {
 }
 
 func (t *tx) customGroup(id string) int {
-	return slices.IndexFunc(t.state.groups, func(g *groupEntry) bool { return g.ID == id })
+	return slices.IndexFunc(t.state.groups, func(g *groupEntry) bool { return g.ID == id && !g.SystemGenerated })
 }
 
 func (t *tx) UpdateGroup(_ context.Context, g latchkey.Group) error {
@@ -39,13 +39,17 @@ func (t *tx) UpdateGroup(_ context.Context, g latchkey.Group) error {
 	if i < 0 {
 		return missing("group", g.ID)
 	}
+	before := t.state.groups[i]
 	policy, err := toDocument(g.Policy)
 	if err != nil {
 		return err
 	}
+	if g.Policy.Equal(before.Policy) {
+		policy = before.policy // as it stands, understood or not
+	}
 	t.writeGroups()
 	g.SystemGenerated = false
-	t.state.groups[i] = &groupEntry{Group: g, policy: policyOrEmpty(policy), extra: t.state.groups[i].extra}
+	t.state.groups[i] = &groupEntry{Group: g, policy: policyOrEmpty(policy), extra: before.extra}
 	t.note(latchkey.GroupChanged, g.ID)
 	return nil
 }

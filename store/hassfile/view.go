@@ -3,6 +3,7 @@ package hassfile
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,12 +30,22 @@ func (u *uses) note(t latchkey.RefreshToken) {
 	u.last[t.ID] = t
 }
 
-// on returns a token with its last use, here or there.
+// keep forgets the uses of tokens that are gone.
+func (u *uses) keep(there map[string]*tokenEntry) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.last, func(id string, _ latchkey.RefreshToken) bool { return there[id] == nil })
+}
+
+// on returns a token with its last use, here or there. Whether it ends at all is for Home Assistant to say.
 func (u *uses) on(t latchkey.RefreshToken) latchkey.RefreshToken {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if used, ok := u.last[t.ID]; ok && used.LastUsedAt.After(t.LastUsedAt) {
-		t.LastUsedAt, t.LastUsedIP, t.ExpireAt = used.LastUsedAt, used.LastUsedIP, used.ExpireAt
+		t.LastUsedAt, t.LastUsedIP = used.LastUsedAt, used.LastUsedIP
+		if !t.ExpireAt.IsZero() && used.ExpireAt.After(t.ExpireAt) {
+			t.ExpireAt = used.ExpireAt
+		}
 	}
 	return t
 }
@@ -142,7 +153,8 @@ func (v view) ModuleData(ctx context.Context, moduleID, userID string) ([]byte, 
 	return nil, missing("data of module", moduleID)
 }
 
-// OnboardingDone is everything as soon as there is anybody: the first set-up is Home Assistant's affair (onboarding.md S-1).
+// OnboardingDone is everything as soon as there is anybody: the first set-up is Home Assistant's affair (onboarding.md
+// S-1).
 func (v view) OnboardingDone(ctx context.Context) ([]string, error) {
 	people, err := v.HasPeople(ctx)
 	if err != nil || !people {
