@@ -164,6 +164,8 @@ const (
 	TokenChanged ChangeKind = "token"
 	// TokenRemoved: the refresh token is gone.
 	TokenRemoved ChangeKind = "token_removed"
+	// BansChanged: an address was banned, or let in again. There is no id.
+	BansChanged ChangeKind = "bans"
 	// ChangesLost: anything may have changed, because changes by others could not be followed.
 	ChangesLost ChangeKind = "lost"
 

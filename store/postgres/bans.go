@@ -36,18 +36,29 @@ func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
 	return bans, nil
 }
 
-// Ban keeps an address out. One that is banned already stays as it is.
+// Ban keeps an address out, and announces it. One that is banned already stays as it is.
 func (s *Store) Ban(ctx context.Context, addr netip.Addr, at time.Time) error {
-	_, err := s.pending.exec(ctx, `INSERT INTO bans (address, banned_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+	_, err := s.changeBans(ctx, `INSERT INTO bans (address, banned_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 		addr.String(), micros(at))
 	return err
 }
 
-// Lift lets an address in again, or is [latchkey.ErrNotFound].
+// Lift lets an address in again, and announces it, or is [latchkey.ErrNotFound].
 func (s *Store) Lift(ctx context.Context, addr netip.Addr) error {
-	n, err := s.pending.exec(ctx, `DELETE FROM bans WHERE address = $1`, addr.String())
-	if err == nil && n == 0 {
-		err = latchkey.ErrNotFound
+	changed, err := s.changeBans(ctx, `DELETE FROM bans WHERE address = $1`, addr.String())
+	if err == nil && !changed {
+		return fmt.Errorf("lift the ban of %s: %w", addr, latchkey.ErrNotFound)
 	}
 	return err
+}
+
+// changeBans is an Update of the list.
+func (s *Store) changeBans(ctx context.Context, query string, args ...any) (changed bool, err error) {
+	err = s.update(ctx, func(t *tx) error {
+		if changed, err = t.one(ctx, query, args...); changed {
+			t.Announce(latchkey.Change{Kind: latchkey.BansChanged})
+		}
+		return written(err, "change the list of bans")
+	})
+	return changed, err
 }

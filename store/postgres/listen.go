@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,8 +28,6 @@ const (
 	maxPayload = 7000
 	// maxNotified is how many changes of a transaction are announced one by one. Of more, it is only said that there are.
 	maxNotified = 2000
-	// sweepEvery is how often what has ended is deleted.
-	sweepEvery = time.Minute
 )
 
 // listener hears what other nodes change.
@@ -45,11 +43,12 @@ type message struct {
 }
 
 // notify announces changes when the transaction is committed.
-func (s *Store) notify(ctx context.Context, began *sql.Tx, changes []latchkey.Change) error {
+func (s *Store) notify(ctx context.Context, t *tx) error {
+	changes := t.changes
 	if len(changes) > maxNotified {
 		changes = []latchkey.Change{{Kind: latchkey.ChangesLost}}
 	}
-	next := message{Origin: s.origin}
+	next := message{Origin: *s.origin.Load()}
 	size := 0
 	send := func() error {
 		if len(next.Changes) == 0 {
@@ -59,7 +58,7 @@ func (s *Store) notify(ctx context.Context, began *sql.Tx, changes []latchkey.Ch
 		if err != nil {
 			return err
 		}
-		_, err = began.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, string(text))
+		_, err = t.one(ctx, `SELECT pg_notify($1, $2)`, channel, string(text))
 		next.Changes, size = nil, 0
 		return err
 	}
@@ -76,11 +75,18 @@ func (s *Store) notify(ctx context.Context, began *sql.Tx, changes []latchkey.Ch
 	return send()
 }
 
+// hearOwn takes what was announced until now for the changes of another node. When it is not known whether a commit was
+// made, its notification tells.
+func (s *Store) hearOwn() {
+	origin := latchkey.NewID()
+	s.origin.Store(&origin)
+}
+
 // Current reports whether everything is known that other nodes have changed until a second ago at most. While it is not,
 // nothing that was read earlier may be relied on.
 func (s *Store) Current() bool {
-	heard := s.listener.heard.Load()
-	return heard != 0 && time.Now().UnixNano()-heard < int64(trustFor)
+	age := time.Now().UnixNano() - s.listener.heard.Load()
+	return age >= 0 && age < int64(trustFor) // an answer from the future is one from before the clock was set back
 }
 
 // listen begins to hear other nodes, and to sweep.
@@ -94,29 +100,34 @@ func (s *Store) listen(ctx context.Context) {
 	}
 }
 
-// hear keeps a connection that listens. Whenever one is lost, so may be changes.
+// hear keeps a connection that listens. Whenever there was none for a while, changes may be lost.
 func (s *Store) hear(ctx context.Context, ready chan struct{}) {
-	first := true
+	deaf := false
 	for ctx.Err() == nil {
-		conn, err := s.subscribe(ctx)
+		line, err := s.subscribe(ctx)
 		if err == nil {
-			if !first {
-				s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+			if deaf {
+				s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
+				s.log.Info("other nodes are heard again")
+				deaf = false
 			}
 			s.listener.heard.Store(time.Now().UnixNano())
-			if first {
+			if ready != nil {
 				close(ready)
+				ready = nil
 			}
-			first = false
-			err = s.beat(ctx, conn)
+			err = s.beat(ctx, line)
 			s.listener.heard.Store(0)
-			closing, cancel := context.WithTimeout(context.Background(), beatWithin)
-			_ = conn.Close(closing)
-			cancel()
-			if ctx.Err() == nil {
-				s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
-				s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", err)
-			}
+			line.hangUp()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !deaf {
+			deaf = true
+			s.dropIdle()
+			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
+			s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -125,29 +136,60 @@ func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 	}
 }
 
-// subscribe opens a connection that hears everything from now on.
-func (s *Store) subscribe(ctx context.Context) (*pgx.Conn, error) {
+// dropIdle closes the connections that nobody uses: what cut this one off has probably ended them as well, and whoever is
+// given one would find that out by failing.
+func (s *Store) dropIdle() {
+	s.db.SetMaxIdleConns(0)
+	s.db.SetMaxIdleConns(connections)
+}
+
+// line is a connection that listens, and what was heard on it that nobody was told yet.
+type line struct {
+	*pgx.Conn
+	payloads []string
+}
+
+// hangUp ends the connection, and does not wait long for PostgreSQL to agree.
+func (l *line) hangUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), beatWithin)
+	defer cancel()
+	_ = l.Close(ctx)
+}
+
+// tell tells the watchers what others have changed, behind the changes of this Store that are being committed.
+func (s *Store) tell(changes ...latchkey.Change) {
+	mine := s.turns.take()
+	defer mine.end()
+	mine.wait()
+	s.watchers.Tell(changes)
+}
+
+// subscribe opens a line that hears everything from now on.
+func (s *Store) subscribe(ctx context.Context) (*line, error) {
+	l := &line{}
 	config := s.config.Copy()
-	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { s.received(n.Payload) }
+	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.payloads = append(l.payloads, n.Payload) }
 	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
+	var err error
+	if l.Conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
+	if _, err := l.Exec(ctx, `LISTEN `+channel); err != nil {
+		l.hangUp()
+		return nil, err
 	}
-	return conn, nil
+	return l, nil
 }
 
 // beat waits for notifications, and asks PostgreSQL now and then whether it is still there. Its answer comes behind all
 // notifications of what was committed before the question.
-func (s *Store) beat(ctx context.Context, conn *pgx.Conn) error {
+func (s *Store) beat(ctx context.Context, l *line) error {
 	for {
 		waiting, cancel := context.WithTimeout(ctx, beatEvery)
-		err := conn.PgConn().WaitForNotification(waiting)
+		err := l.PgConn().WaitForNotification(waiting)
 		cancel()
+		s.received(l) // at once, and not only behind the answer
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -156,8 +198,9 @@ func (s *Store) beat(ctx context.Context, conn *pgx.Conn) error {
 		}
 		asked := time.Now()
 		asking, cancel := context.WithTimeout(ctx, beatWithin)
-		_, err = conn.Exec(asking, `SELECT 1`)
+		_, err = l.Exec(asking, `SELECT 1`)
 		cancel()
+		s.received(l)
 		if err != nil {
 			return err
 		}
@@ -165,52 +208,29 @@ func (s *Store) beat(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// received tells the watchers what another node has changed.
-func (s *Store) received(payload string) {
-	var m message
-	if err := json.Unmarshal([]byte(payload), &m); err != nil {
-		s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
-		return
+// received tells the watchers what was heard of other nodes.
+func (s *Store) received(l *line) {
+	payloads := l.payloads
+	l.payloads = nil
+	for _, payload := range payloads {
+		var m message
+		if err := json.Unmarshal([]byte(payload), &m); err != nil {
+			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
+			continue
+		}
+		if m.Origin == *s.origin.Load() {
+			continue
+		}
+		changes := make([]latchkey.Change, len(m.Changes))
+		for i, c := range m.Changes {
+			changes[i] = latchkey.Change{Kind: latchkey.ChangeKind(c[0]), ID: c[1]}
+		}
+		s.tell(changes...)
 	}
-	if m.Origin == s.origin {
-		return
-	}
-	changes := make([]latchkey.Change, len(m.Changes))
-	for i, c := range m.Changes {
-		changes[i] = latchkey.Change{Kind: latchkey.ChangeKind(c[0]), ID: c[1]}
-	}
-	s.watchers.Tell(changes)
 }
 
 // isBroken reports whether a connection has ended.
 func isBroken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		err.Error() == "conn closed" || err.Error() == "driver: bad connection"
-}
-
-// sweepLock is the number of the advisory lock under which one node at a time sweeps.
-const sweepLock = 0x6c746368_73776565
-
-// sweep deletes what has ended. Of all nodes one does it at a time.
-func (s *Store) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.sweepOnce(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("what has ended cannot be deleted, and is tried again", "error", err)
-		}
-	}
-}
-
-func (s *Store) sweepOnce(ctx context.Context) error {
-	ctx, cancel := s.limited(ctx)
-	defer cancel()
-	_, err := s.db.ExecContext(ctx, `WITH mine AS (SELECT pg_try_advisory_xact_lock($1) AS got)
-		DELETE FROM pending USING mine WHERE mine.got AND ends < now()`, int64(sweepLock))
-	return told(err)
+		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn)
 }

@@ -19,6 +19,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		return told(err)
 	}
 	defer func() { _ = began.Rollback() }()
+	// A step may take long where there is much, and so may those of the node that is at it.
+	if _, err := began.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+		return told(err)
+	}
 	if _, err := began.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
 		return told(err)
 	}

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
@@ -183,49 +181,6 @@ func TestTablesAreMadeOnce(t *testing.T) {
 	}
 	if _, err := postgres.Open(t.Context(), address); err == nil {
 		t.Error("no key was taken")
-	}
-}
-
-// A node that loses its line trusts nothing, and is soon back.
-func TestANodeThatIsCutOff(t *testing.T) {
-	ctx := t.Context()
-	address := database(t)
-	s := open(t, address)
-	if !s.Current() {
-		t.Error("a new node trusts nothing")
-	}
-	lost := make(chan struct{}, 10)
-	t.Cleanup(s.Watch(func(changes []latchkey.Change) {
-		for _, c := range changes {
-			if c.Kind == latchkey.ChangesLost {
-				lost <- struct{}{}
-			}
-		}
-	}))
-	admin, err := pgx.Connect(ctx, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = admin.Close(ctx) }()
-	var ended int
-	// Only this node's: other tests have theirs. Its schema stands in no statement, so all of the program's that listen and
-	// are idle in this test's process are meant, which is what a restart does as well.
-	err = admin.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-		WHERE application_name = 'latchkey' AND pid <> pg_backend_pid() AND query IN ('LISTEN latchkey', 'SELECT 1')`).Scan(&ended)
-	if err != nil || ended == 0 {
-		t.Fatalf("%d lines were cut, %v", ended, err)
-	}
-	<-lost
-	never := time.After(30 * time.Second)
-	for !s.Current() {
-		select {
-		case <-never:
-			t.Fatal("the node does not come back")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	if err := s.Ban(ctx, netip.MustParseAddr("203.0.113.9"), time.Time{}); err != nil {
-		t.Error(err)
 	}
 }
 

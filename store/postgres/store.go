@@ -8,8 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,8 +27,6 @@ const (
 	defaultWithin = 3 * time.Second
 	// defaultPatience is how long Open waits for PostgreSQL to come up.
 	defaultPatience = time.Minute
-	// tries bounds how often a transaction is run that others got in the way of.
-	tries = 200
 	// connections bounds how many there are at a time, beside that of the listener.
 	connections = 16
 )
@@ -41,7 +40,8 @@ type Store struct {
 	pending *Pending
 
 	watchers watch.List
-	origin   string // marks the changes of this Store among those of other nodes
+	turns    turns
+	origin   atomic.Pointer[string] // marks the changes of this Store among those of other nodes
 	listener listener
 	stop     context.CancelFunc
 	done     sync.WaitGroup
@@ -101,9 +101,13 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	}
 	config.ConnectTimeout = o.within
 	// In small tables PostgreSQL would rather read everything, and then every transaction is in the way of every other.
-	config.RuntimeParams["enable_seqscan"] = "off"
-	config.RuntimeParams["application_name"] = "latchkey"
-	s := &Store{config: config, log: o.log, origin: latchkey.NewID()}
+	setUnlessGiven(config, "enable_seqscan", "off")
+	setUnlessGiven(config, "application_name", "latchkey")
+	// What is in the hands of a node that is gone must not hold up the others.
+	setUnlessGiven(config, "statement_timeout", milliseconds(o.within))
+	setUnlessGiven(config, "idle_in_transaction_session_timeout", milliseconds(10*o.within))
+	s := &Store{config: config, log: o.log}
+	s.hearOwn()
 	s.db = stdlib.OpenDB(*config)
 	s.db.SetMaxOpenConns(connections)
 	s.db.SetMaxIdleConns(connections)
@@ -126,6 +130,15 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	return s, nil
 }
 
+// setUnlessGiven sets a parameter of the sessions that the address does not.
+func setUnlessGiven(config *pgx.ConnConfig, name, value string) {
+	if _, given := config.RuntimeParams[name]; !given {
+		config.RuntimeParams[name] = value
+	}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }
+
 // wait waits until PostgreSQL answers.
 func (s *Store) wait(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -137,7 +150,7 @@ func (s *Store) wait(ctx context.Context, patience time.Duration) error {
 			return nil
 		}
 		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code != "57P03" { // it is there, and does not want us
+		if errors.As(err, &refused) && !passing(refused) { // it is there, and does not want us
 			return fmt.Errorf("PostgreSQL at %s refuses: %s", s.place(), refused.Message)
 		}
 		if time.Since(told) > 5*time.Second {
@@ -168,7 +181,7 @@ func told(err error) error {
 	case err == nil, errors.Is(err, latchkey.ErrNotFound), errors.Is(err, latchkey.ErrUnavailable), errors.Is(err, seal.ErrWrongKey):
 		return err
 	case errors.As(err, &refused):
-		if c := refused.Code[:2]; c != "57" && c != "08" && c != "53" {
+		if !passing(refused) {
 			return err
 		}
 	case errors.Is(err, context.Canceled), errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone):
@@ -179,75 +192,19 @@ func told(err error) error {
 	return fmt.Errorf("%w: %w", latchkey.ErrUnavailable, err)
 }
 
+// passing reports whether PostgreSQL refuses for now only: it starts, stops, was too slow, or has no room (classes 08, 53
+// and 57 of its list of errors).
+func passing(refused *pgconn.PgError) bool {
+	class := refused.Code[:min(2, len(refused.Code))]
+	return class == "08" || class == "53" || class == "57"
+}
+
 // isConnection reports whether an error is one of the line to PostgreSQL, and not one of the program.
 func isConnection(err error) bool {
 	var connect *pgconn.ConnectError
 	var network interface{ Timeout() bool }
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) ||
 		pgconn.SafeToRetry(err) || isBroken(err)
-}
-
-// Update implements [latchkey.Store].
-func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
-	for try := 1; ; try++ {
-		err := s.updateOnce(ctx, fn)
-		if !overtaken(err) || try == tries {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) * int64(min(try, 20))))):
-		}
-	}
-}
-
-// overtaken reports whether a transaction has to be run again, because it and others cannot have run one after another.
-func overtaken(err error) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
-}
-
-func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) error {
-	began, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	defer func() { _ = began.Rollback() }() // does nothing after a commit
-	t := &tx{reader: reader{q: texts{began}, box: s.box, within: s.within}, sql: began}
-	if err := fn(t); err != nil {
-		return err
-	}
-	if err := s.notify(ctx, began, t.changes); err != nil {
-		return told(err)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.watchers.TellAfter(func() error {
-		if err := began.Commit(); err != nil {
-			return fmt.Errorf("commit: %w", told(err))
-		}
-		return nil
-	}, t.changes)
-}
-
-// begin begins a transaction, unless no connection is to be had in time. The transaction ends with the context that comes
-// with it, at the latest.
-func (s *Store) begin(ctx context.Context) (*sql.Tx, context.CancelFunc, error) {
-	life, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(s.within, func() { cancel(latchkey.ErrUnavailable) })
-	began, err := s.db.BeginTx(life, &sql.TxOptions{Isolation: sql.LevelSerializable})
-	late.Stop()
-	if err != nil {
-		if ctx.Err() == nil && life.Err() != nil {
-			err = context.Cause(life)
-		}
-		cancel(nil)
-		return nil, nil, fmt.Errorf("begin: %w", told(err))
-	}
-	return began, func() { cancel(nil) }, nil
 }
 
 // Watch implements [latchkey.Store].

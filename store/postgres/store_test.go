@@ -21,6 +21,30 @@ var key = []byte("0123456789abcdef0123456789abcdef")
 
 var databases atomic.Int64
 
+// ask opens a connection beside the stores'.
+func ask(t testing.TB, address string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// eventually waits until something is so.
+func eventually(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	never := time.After(30 * time.Second)
+	for !so() {
+		select {
+		case <-never:
+			t.Fatalf("never: %s", what)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
 // database makes an empty schema on the PostgreSQL that the tests have, and returns the address of it. Without a server
 // the test is skipped, except where everything has to be there.
 func database(t testing.TB) string {
@@ -56,6 +80,7 @@ func database(t testing.TB) string {
 	}
 	q := u.Query()
 	q.Set("search_path", name)
+	q.Set("application_name", name) // so that a test can tell its connections from those of others
 	u.RawQuery = q.Encode()
 	return u.String()
 }

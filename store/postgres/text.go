@@ -3,29 +3,35 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 )
 
-// PostgreSQL has no text with a NUL in it. Nothing that people write has one either; where a program sends one all the
-// same it is kept as the sign for it, so that it is found again, and breaks nothing.
-const signForNUL = "\u2400"
+// PostgreSQL has no text with a NUL or with bytes in it that are not UTF-8. Nothing that people write has any either; where
+// a program sends some all the same they are kept as the signs for them, so that the text is found again, and break nothing.
+const (
+	signForNUL   = "\u2400"
+	signForBytes = "\ufffd" // the one that JSON has for them
+)
 
 // texts asks with texts that PostgreSQL takes.
 type texts struct{ querier }
 
 func (q texts) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return q.querier.QueryContext(ctx, query, withoutNUL(args)...)
+	return q.querier.QueryContext(ctx, query, proper(args)...)
 }
 
 func (q texts) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return q.querier.QueryRowContext(ctx, query, withoutNUL(args)...)
+	return q.querier.QueryRowContext(ctx, query, proper(args)...)
 }
 
-func withoutNUL(args []any) []any {
+// proper returns arguments that PostgreSQL takes. The caller's stay as they are.
+func proper(args []any) []any {
+	next := slices.Clone(args)
 	for i, arg := range args {
-		if text, ok := arg.(string); ok && strings.IndexByte(text, 0) >= 0 {
-			args[i] = strings.ReplaceAll(text, "\x00", signForNUL)
+		if text, ok := arg.(string); ok {
+			next[i] = strings.ReplaceAll(strings.ToValidUTF8(text, signForBytes), "\x00", signForNUL)
 		}
 	}
-	return args
+	return next
 }

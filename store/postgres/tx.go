@@ -44,7 +44,7 @@ func (t *tx) run(ctx context.Context, query string, args ...any) (rows int64, er
 			return 0, err
 		}
 	}
-	result, err := t.sql.ExecContext(ctx, query, withoutNUL(args)...)
+	result, err := t.sql.ExecContext(ctx, query, proper(args)...)
 	if err != nil {
 		if !t.inside {
 			_, undone := t.sql.ExecContext(ctx, `ROLLBACK TO statement`)
@@ -58,6 +58,28 @@ func (t *tx) run(ctx context.Context, query string, args ...any) (rows int64, er
 		}
 	}
 	return result.RowsAffected()
+}
+
+// one runs a statement that no constraint can refuse, and so needs no point to go back to. It reports whether the statement
+// changed anything.
+func (t *tx) one(ctx context.Context, query string, args ...any) (bool, error) {
+	ctx, cancel := t.limited(ctx)
+	defer cancel()
+	result, err := t.sql.ExecContext(ctx, query, proper(args)...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// must is one for a statement that is of no use when it changes nothing: then the error is otherwise.
+func (t *tx) must(ctx context.Context, otherwise error, what, query string, args ...any) error {
+	changed, err := t.one(ctx, query, args...)
+	if err == nil && !changed {
+		err = otherwise
+	}
+	return written(err, what)
 }
 
 // written gives a violated constraint the words of the domain.
@@ -183,7 +205,7 @@ func (t *tx) DeleteUser(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.execOne(ctx, "delete user "+id, `DELETE FROM users WHERE id = $1`, id); err != nil {
+	if err := t.must(ctx, latchkey.ErrNotFound, "delete user "+id, `DELETE FROM users WHERE id = $1`, id); err != nil {
 		return err
 	}
 	t.note(latchkey.UserChanged, id)
@@ -204,8 +226,8 @@ func (t *tx) InsertGroup(ctx context.Context, g latchkey.Group) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(ctx, "insert group "+g.ID, `INSERT INTO groups (id, name, policy) VALUES ($1, $2, $3)`,
-		g.ID, column(g.Name), string(policy))
+	err = t.must(ctx, latchkey.ErrExists, "insert group "+g.ID,
+		`INSERT INTO groups (id, name, policy) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, g.ID, column(g.Name), string(policy))
 	return t.noted(err, latchkey.GroupChanged, g.ID)
 }
 
@@ -218,13 +240,13 @@ func (t *tx) UpdateGroup(ctx context.Context, g latchkey.Group) error {
 	if err != nil {
 		return err
 	}
-	err = t.execOne(ctx, "update group "+g.ID, `UPDATE groups SET name = $1, policy = $2 WHERE id = $3`,
+	err = t.must(ctx, latchkey.ErrNotFound, "update group "+g.ID, `UPDATE groups SET name = $1, policy = $2 WHERE id = $3`,
 		column(g.Name), string(policy), g.ID)
 	return t.noted(err, latchkey.GroupChanged, g.ID)
 }
 
 func (t *tx) DeleteGroup(ctx context.Context, id string) error {
-	if err := t.execOne(ctx, "delete group "+id, `DELETE FROM groups WHERE id = $1`, id); err != nil {
+	if err := t.must(ctx, latchkey.ErrNotFound, "delete group "+id, `DELETE FROM groups WHERE id = $1`, id); err != nil {
 		return err
 	}
 	t.note(latchkey.GroupChanged, id)
@@ -262,7 +284,7 @@ func (t *tx) UpdateCredentials(ctx context.Context, c latchkey.Credentials) erro
 	if err != nil {
 		return err
 	}
-	err = t.execOne(ctx, "update credentials "+c.ID, `UPDATE credentials SET subject = $1, data = $2 WHERE id = $3`,
+	err = t.must(ctx, latchkey.ErrNotFound, "update credentials "+c.ID, `UPDATE credentials SET subject = $1, data = $2 WHERE id = $3`,
 		latchkey.NormalizeUsername(c.Subject()), string(data), c.ID)
 	return t.noted(err, latchkey.UserChanged, userID)
 }
@@ -276,7 +298,7 @@ func (t *tx) DeleteCredentials(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.execOne(ctx, "delete credentials "+id, `DELETE FROM credentials WHERE id = $1`, id); err != nil {
+	if err := t.must(ctx, latchkey.ErrNotFound, "delete credentials "+id, `DELETE FROM credentials WHERE id = $1`, id); err != nil {
 		return err
 	}
 	t.note(latchkey.UserChanged, userID)
@@ -327,39 +349,38 @@ func (t *tx) inTheWay(ctx context.Context, n latchkey.RefreshToken) error {
 	return fmt.Errorf("what it belongs to: %w", latchkey.ErrNotFound)
 }
 
-// one runs a statement that cannot be refused, and reports whether it changed anything.
-func (t *tx) one(ctx context.Context, query string, args ...any) (bool, error) {
-	ctx, cancel := t.limited(ctx)
-	defer cancel()
-	result, err := t.sql.ExecContext(ctx, query, withoutNUL(args)...)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
-}
+const updateToken = `UPDATE refresh_tokens SET client_id = $1, client_name = $2, client_icon = $3, created_at = $4,
+	access_token_expiration = $5, last_used_at = $6, last_used_ip = $7, expire_at = $8, credential_id = $9, version = $10
+	WHERE id = $11`
 
+// UpdateRefreshToken first tries what cannot be refused: nearly always nothing has changed of what has to be unique or to
+// exist.
 func (t *tx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshToken) error {
-	err := t.execOne(ctx, "update refresh token "+n.ID, `UPDATE refresh_tokens SET client_id = $1, client_name = $2,
-		client_icon = $3, created_at = $4, access_token_expiration = $5, last_used_at = $6, last_used_ip = $7, expire_at = $8,
-		credential_id = $9, version = $10 WHERE id = $11`,
+	args := []any{
 		column(n.ClientID), orNull(n.ClientName), orNull(n.ClientIcon), n.CreatedAt.UnixMicro(), int64(n.AccessTokenExpiration),
-		micros(n.LastUsedAt), orNull(n.LastUsedIP), micros(n.ExpireAt), orNull(n.CredentialID), orNull(n.Version), n.ID)
+		micros(n.LastUsedAt), orNull(n.LastUsedIP), micros(n.ExpireAt), orNull(n.CredentialID), orNull(n.Version), n.ID,
+	}
+	what := "update refresh token " + n.ID
+	changed, err := t.one(ctx, updateToken+` AND client_name IS NOT DISTINCT FROM $2
+		AND credential_id IS NOT DISTINCT FROM $9`, args...)
+	if err != nil {
+		return written(err, what)
+	}
+	if !changed {
+		err = t.execOne(ctx, what, updateToken, args...)
+	}
 	return t.noted(err, latchkey.TokenChanged, n.ID)
 }
 
 func (t *tx) DeleteRefreshToken(ctx context.Context, id string) error {
-	err := t.execOne(ctx, "delete refresh token "+id, `DELETE FROM refresh_tokens WHERE id = $1`, id)
+	err := t.must(ctx, latchkey.ErrNotFound, "delete refresh token "+id, `DELETE FROM refresh_tokens WHERE id = $1`, id)
 	return t.noted(err, latchkey.TokenRemoved, id)
 }
 
 func (t *tx) InsertPassword(ctx context.Context, p latchkey.Password) error {
-	inserted, err := t.one(ctx, `INSERT INTO passwords (username, normalized, hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+	return t.must(ctx, latchkey.ErrExists, "insert password",
+		`INSERT INTO passwords (username, normalized, hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		p.Username, latchkey.NormalizeUsername(p.Username), p.Hash)
-	if err == nil && !inserted {
-		err = latchkey.ErrExists
-	}
-	return written(err, "insert password")
 }
 
 func (t *tx) UpdatePassword(ctx context.Context, username string, p latchkey.Password) error {
@@ -368,7 +389,7 @@ func (t *tx) UpdatePassword(ctx context.Context, username string, p latchkey.Pas
 }
 
 func (t *tx) DeletePassword(ctx context.Context, username string) error {
-	return t.execOne(ctx, "delete password", `DELETE FROM passwords WHERE username = $1`, username)
+	return t.must(ctx, latchkey.ErrNotFound, "delete password", `DELETE FROM passwords WHERE username = $1`, username)
 }
 
 func (t *tx) PutModuleData(ctx context.Context, moduleID, userID string, data []byte) error {
@@ -376,15 +397,18 @@ func (t *tx) PutModuleData(ctx context.Context, moduleID, userID string, data []
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, "put data of module "+moduleID, `INSERT INTO module_data (module_id, user_id, data) VALUES ($1, $2, $3)
+	return t.must(ctx, latchkey.ErrNotFound, "put data of module "+moduleID+" for user "+userID,
+		`INSERT INTO module_data (module_id, user_id, data)
+		SELECT $1::text, id, $3::bytea FROM users WHERE id = $2::text
 		ON CONFLICT (user_id, module_id) DO UPDATE SET data = excluded.data`, moduleID, userID, sealed)
 }
 
 func (t *tx) DeleteModuleData(ctx context.Context, moduleID, userID string) error {
-	return t.execOne(ctx, "delete data of module "+moduleID,
+	return t.must(ctx, latchkey.ErrNotFound, "delete data of module "+moduleID,
 		`DELETE FROM module_data WHERE module_id = $1 AND user_id = $2`, moduleID, userID)
 }
 
 func (t *tx) CompleteOnboarding(ctx context.Context, step string) error {
-	return t.exec(ctx, "complete step "+step, `INSERT INTO onboarding (step) VALUES ($1)`, step)
+	return t.must(ctx, latchkey.ErrExists, "complete step "+step,
+		`INSERT INTO onboarding (step) VALUES ($1) ON CONFLICT DO NOTHING`, step)
 }

@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// sweepLock is the number of the advisory lock under which one node at a time sweeps.
+const sweepLock = 0x6c746368_73776565
+
+const (
+	// sweepEvery is how often what has ended is deleted.
+	sweepEvery = time.Minute
+	// sweepRows is how many rows are deleted at a time, so that it takes no longer than anything else.
+	sweepRows = 1000
+)
+
+// sweep deletes what has ended. Of all nodes one does it at a time.
+func (s *Store) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("what has ended cannot be deleted, and is tried again", "error", err)
+		}
+	}
+}
+
+func (s *Store) sweepOnce(ctx context.Context) error {
+	for {
+		n, err := s.pending.exec(ctx, `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1) AS got)
+			DELETE FROM pending WHERE (SELECT got FROM mine) AND key = ANY (ARRAY(
+				SELECT key FROM pending WHERE ends <= now() ORDER BY ends LIMIT $2)) AND ends <= now()`,
+			int64(sweepLock), sweepRows)
+		if err != nil || n < sweepRows {
+			return err
+		}
+	}
+}

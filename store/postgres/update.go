@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// tries bounds how often a transaction is run that others got in the way of.
+const tries = 200
+
+// Update implements [latchkey.Store]. When the line breaks while a commit is under way nobody knows whether it was made:
+// that is [latchkey.ErrUnavailable] as well, and watchers are told that changes may be lost.
+func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
+	return s.update(ctx, func(t *tx) error { return fn(t) })
+}
+
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	for try := 1; ; try++ {
+		err := s.updateOnce(ctx, fn)
+		if !overtaken(err) {
+			return err
+		}
+		if try == tries {
+			return fmt.Errorf("%w: others got in the way %d times: %w", latchkey.ErrUnavailable, tries, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) * int64(min(try, 20))))):
+		}
+	}
+}
+
+// overtaken reports whether a transaction has to be run again, because it and others cannot have run one after another.
+func overtaken(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
+}
+
+func (s *Store) updateOnce(ctx context.Context, fn func(*tx) error) error {
+	w, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	t := &tx{reader: reader{q: texts{w.Tx}, box: s.box, within: s.within}, sql: w.Tx}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := s.notify(ctx, t); err != nil {
+		return told(err)
+	}
+	mine := s.turns.take()
+	defer mine.end()
+	if err := w.commit(ctx); err != nil {
+		if mayBeDone(err) {
+			s.hearOwn()
+			mine.wait()
+			s.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
+		}
+		return fmt.Errorf("commit: %w", err)
+	}
+	mine.wait()
+	s.watchers.Tell(t.changes)
+	return nil
+}
+
+// mayBeDone reports whether a commit that failed may have been made all the same: PostgreSQL did not say that it was not.
+func mayBeDone(err error) bool {
+	var refused *pgconn.PgError
+	return !errors.As(err, &refused) || errors.Is(err, latchkey.ErrUnavailable)
+}
+
+// work is a transaction under way. Whoever began it ends it by hanging up, until it is being committed: then its outcome is
+// waited for. No step of it takes longer than a limit.
+type work struct {
+	*sql.Tx
+	life     context.Context
+	cancel   context.CancelCauseFunc
+	unfollow func() bool
+	within   time.Duration
+}
+
+// begin begins a transaction, unless no connection is to be had in time.
+func (s *Store) begin(ctx context.Context) (*work, error) {
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	w := &work{life: life, cancel: cancel, within: s.within}
+	w.unfollow = context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
+	release := w.limit()
+	var err error
+	w.Tx, err = s.db.BeginTx(life, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	release()
+	if err != nil {
+		if cause := context.Cause(life); cause != nil {
+			err = cause
+		}
+		w.unfollow()
+		cancel(nil)
+		return nil, fmt.Errorf("begin: %w", told(err))
+	}
+	return w, nil
+}
+
+// limit ends the transaction unless the step that begins now is over in time.
+func (w *work) limit() (release func() bool) {
+	return time.AfterFunc(w.within, func() { w.cancel(latchkey.ErrUnavailable) }).Stop
+}
+
+func (w *work) commit(ctx context.Context) error {
+	if !w.unfollow() {
+		return ctx.Err()
+	}
+	defer w.limit()()
+	err := w.Commit()
+	if err != nil && errors.Is(context.Cause(w.life), latchkey.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", latchkey.ErrUnavailable, err)
+	}
+	return told(err)
+}
+
+// end undoes the transaction unless it was committed.
+func (w *work) end() {
+	release := w.limit()
+	_ = w.Rollback() // does nothing after a commit
+	release()
+	w.unfollow()
+	w.cancel(nil)
+}
+
+// turns let transactions commit at the same time, and their changes be told in the order in which their commits began: what
+// builds on a change begins its commit after that of the change, and so is told after it.
+type turns struct {
+	mu   sync.Mutex
+	last chan struct{} // is closed when the last turn is over
+}
+
+// turn is a place in that order. It is over with end, also where nothing is to be told.
+type turn struct {
+	before <-chan struct{}
+	over   chan struct{}
+}
+
+func (t *turns) take() turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mine := turn{before: t.last, over: make(chan struct{})}
+	t.last = mine.over
+	return mine
+}
+
+// wait returns when everything has been told that comes before.
+func (t turn) wait() {
+	if t.before != nil {
+		<-t.before
+	}
+}
+
+func (t turn) end() {
+	t.wait()
+	close(t.over)
+}
