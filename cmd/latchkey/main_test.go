@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": scriptServe, "stop": scriptStop, "http": scriptHTTP, "signin": scriptSignIn, "sql": scriptSQL,
+			"serve": scriptServe, "halt": scriptHalt, "http": scriptHTTP, "signin": scriptSignIn, "sql": scriptSQL,
 			"exitcode": scriptExitCode,
 		},
 		Setup: func(env *testscript.Env) error {

@@ -71,11 +71,12 @@ func scriptEnvironment(ts *testscript.TestScript) []string {
 	return env
 }
 
-// scriptStop ends the server as an operator would. Its log is the standard error of the command.
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+// scriptHalt ends the server as an operator would. Its log is the standard error of the command. (A script's own stop
+// would end the script.)
+func scriptHalt(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value(serverKey{}).(*scriptServer)
 	if neg || len(args) > 0 || s.cmd == nil {
-		ts.Fatalf("usage: stop, after serve")
+		ts.Fatalf("usage: halt, after serve")
 	}
 	ts.Check(s.cmd.Process.Signal(syscall.SIGTERM))
 	err := s.cmd.Wait()
