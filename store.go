@@ -45,6 +45,10 @@ type UserReader interface {
 	// Users returns up to limit users in the order of their creation, beginning behind the user with the id after, or
 	// with the first if after is empty.
 	Users(ctx context.Context, after string, limit int) ([]User, error)
+	// FindUsers is Users for those whose name, or the [Credentials.Subject] of one of their credentials, contains text
+	// when both are normalised with [NormalizeUsername], or whose id is text. An empty text finds everybody. It may go
+	// through all users.
+	FindUsers(ctx context.Context, text, after string, limit int) ([]User, error)
 	// Owner returns the first user with the owner flag.
 	Owner(ctx context.Context) (User, error)
 	// HasPeople reports whether any user is not system-generated.

@@ -3,57 +3,11 @@ package latchkey
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"slices"
 )
 
 // OnboardingUser is the step of the first set-up that makes the first account (onboarding.md §1).
 const OnboardingUser = "user"
-
-// pageSize is how many users are read at a time when all are wanted.
-const pageSize = 500
-
-// Users goes through all users in the order of their creation, the inactive and the system-generated ones included. It
-// ends with the first error. Users that come or go meanwhile are seen or not.
-func (m *Manager) Users(ctx context.Context) iter.Seq2[User, error] {
-	return func(yield func(User, error) bool) {
-		var seen []string // of the last page
-		for {
-			page, err := m.pageBehind(ctx, seen)
-			if err != nil {
-				yield(User{}, err)
-				return
-			}
-			if len(page) == 0 {
-				return
-			}
-			seen = seen[:0]
-			for _, u := range page {
-				if !yield(u, nil) {
-					return
-				}
-				seen = append(seen, u.ID)
-			}
-		}
-	}
-}
-
-// pageBehind returns the next users behind those that were seen. The last of them may have been removed meanwhile; then
-// the one before it says where to go on.
-func (m *Manager) pageBehind(ctx context.Context, seen []string) ([]User, error) {
-	for last := len(seen) - 1; last >= 0; last-- {
-		page, err := m.store.Users(ctx, seen[last], pageSize)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		return slices.DeleteFunc(page, func(u User) bool { return slices.Contains(seen, u.ID) }), err
-	}
-	if len(seen) > 0 {
-		return nil, fmt.Errorf("list users: all %d of the last page were removed meanwhile: %w", len(seen), ErrConflict)
-	}
-	return m.store.Users(ctx, "", pageSize)
-}
 
 // User returns the user with this id, or [ErrNotFound].
 func (m *Manager) User(ctx context.Context, id string) (User, error) {

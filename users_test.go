@@ -437,3 +437,31 @@ func TestListingGoesOnWhenAUserIsRemoved(t *testing.T) {
 		t.Errorf("%d users were seen", len(seen))
 	}
 }
+
+// The rules of the search are those of every store, and proved in package storetest.
+func TestUsersAreFoundByNameAndUsername(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	anna, bob := h.person(t, "anna"), h.person(t, "bob")
+	if _, err := h.UpdateUser(ctx, anna.ID, latchkey.UserUpdate{Name: ptr("Mrs. Größe")}); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][]string{
+		"GRÖSSE": {anna.ID}, "ANN": {anna.ID}, "b": {bob.ID}, bob.ID: {bob.ID}, "": {anna.ID, bob.ID}, "%": nil,
+	} {
+		var got []string
+		users, err := h.FindUsers(ctx, text, "", 10)
+		for _, u := range users {
+			got = append(got, u.ID)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("search for %q: %v, %v", text, got, err)
+		}
+	}
+	if users, err := h.FindUsers(ctx, "", anna.ID, 1); err != nil || len(users) != 1 || users[0].ID != bob.ID {
+		t.Errorf("behind anna: %v, %v", users, err)
+	}
+	if _, err := h.FindUsers(ctx, "anna", "gone", 1); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("behind nobody: %v", err)
+	}
+}

@@ -83,6 +83,23 @@ func soon(t *testing.T, what string, is func() bool) {
 	t.Logf("after %v %s", time.Since(began).Round(time.Millisecond), what)
 }
 
+func TestUsersOfHomeAssistantAreFound(t *testing.T) {
+	_, m, dir := followed(t)
+	find := func(text string) int {
+		t.Helper()
+		users, err := m.FindUsers(t.Context(), text, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(users)
+	}
+	if find("ADA") != 1 || find("lovelace") != 0 {
+		t.Errorf("found %d and %d users", find("ADA"), find("lovelace"))
+	}
+	theyWrite(t, dir, authFile, `"name": "Ada"`, `"name": "Lovelace"`)
+	soon(t, "somebody is found by her new name", func() bool { return find("LACE") == 1 })
+}
+
 func TestATokenOfHomeAssistantIsGoodHere(t *testing.T) {
 	f, m, dir := followed(t)
 	ctx := t.Context()

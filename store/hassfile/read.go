@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -38,17 +39,50 @@ func (r reader) Users(ctx context.Context, after string, limit int) ([]latchkey.
 	if err != nil {
 		return nil, err
 	}
-	first := 0
-	if after != "" {
-		if s.users[after] == nil {
-			return nil, missing("user", after)
-		}
-		first = slices.Index(s.userOrder, after) + 1
+	ids, err := s.behind(after)
+	if err != nil {
+		return nil, err
 	}
-	last := min(first+max(limit, 0), len(s.userOrder))
-	page := make([]latchkey.User, 0, last-first)
-	for _, id := range s.userOrder[first:last] {
+	ids = ids[:min(max(limit, 0), len(ids))]
+	page := make([]latchkey.User, 0, len(ids))
+	for _, id := range ids {
 		page = append(page, s.users[id].User)
+	}
+	return page, nil
+}
+
+// behind returns the users behind the one with this id, or all of them if it is empty.
+func (s *state) behind(after string) ([]string, error) {
+	if after == "" {
+		return s.userOrder, nil
+	}
+	if s.users[after] == nil {
+		return nil, missing("user", after)
+	}
+	return s.userOrder[slices.Index(s.userOrder, after)+1:], nil
+}
+
+func (r reader) FindUsers(ctx context.Context, text, after string, limit int) ([]latchkey.User, error) {
+	s, err := r.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := s.behind(after)
+	if err != nil {
+		return nil, err
+	}
+	part := latchkey.NormalizeUsername(text)
+	contains := func(name string) bool { return strings.Contains(latchkey.NormalizeUsername(name), part) }
+	var page []latchkey.User
+	for _, id := range ids {
+		if len(page) >= limit {
+			break
+		}
+		u := s.users[id].User
+		called := func(c latchkey.Credentials) bool { return contains(c.Subject()) }
+		if id == text || contains(u.Name.Text) || slices.ContainsFunc(u.Credentials, called) {
+			page = append(page, u)
+		}
 	}
 	return page, nil
 }

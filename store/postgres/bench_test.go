@@ -82,6 +82,17 @@ func BenchmarkStore(b *testing.B) {
 	}
 }
 
+// BenchmarkFindUsers goes through all users, the worst that a search can do: nobody is found.
+func BenchmarkFindUsers(b *testing.B) {
+	s := open(b, database(b))
+	fill(b, s, 5000)
+	for b.Loop() {
+		if users, err := s.FindUsers(b.Context(), "nobody", "", 20); err != nil || len(users) != 0 {
+			b.Fatal(users, err)
+		}
+	}
+}
+
 // use notes that a token was used.
 func use(ctx context.Context, s *postgres.Store, t latchkey.RefreshToken) error {
 	t.LastUsedAt = time.Now()

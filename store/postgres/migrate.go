@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/seed-6a977b3d/latchkey"
 )
 
 // migrationLock is the number of the advisory lock under which one node at a time brings the tables up to date.
@@ -35,7 +37,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("the tables are of version %d, and this program knows %d: use a newer latchkey", version, len(steps))
 	}
 	for ; version < len(steps); version++ {
-		if _, err := began.ExecContext(ctx, steps[version]); err != nil {
+		if err := steps[version].run(ctx, began); err != nil {
 			return fmt.Errorf("step %d: %w", version+1, err)
 		}
 	}
@@ -62,6 +64,58 @@ func tableVersion(ctx context.Context, q querier) (int, error) {
 		return 0, fmt.Errorf("there is a table meta that is not ours: use a database of its own for latchkey: %w", err)
 	}
 	return strconv.Atoi(string(text))
+}
+
+// migration is one step from a version of the tables to the next.
+type migration struct {
+	statements string
+	// fill computes what SQL cannot, once the statements ran; nil for nothing.
+	fill func(ctx context.Context, began *sql.Tx) error
+}
+
+func (m migration) run(ctx context.Context, began *sql.Tx) error {
+	if _, err := began.ExecContext(ctx, m.statements); err != nil {
+		return err
+	}
+	if m.fill == nil {
+		return nil
+	}
+	return m.fill(ctx, began)
+}
+
+// portion is how many rows a migration holds in memory at a time.
+const portion = 1000
+
+type numberedName struct {
+	seq  int64
+	name string
+}
+
+// normalizeNames writes what users are found by beside their names. How PostgreSQL folds case depends on how it was set
+// up, and is never quite what [latchkey.NormalizeUsername] does.
+func normalizeNames(ctx context.Context, began *sql.Tx) error {
+	scan := func(row interface{ Scan(...any) error }) (n numberedName, err error) {
+		err = row.Scan(&n.seq, &n.name)
+		return n, err
+	}
+	last := int64(0)
+	for {
+		page, err := collect(ctx, began, scan,
+			`SELECT seq, name FROM users WHERE seq > $1 AND name IS NOT NULL ORDER BY seq LIMIT $2`, last, portion)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		var seqs []int64
+		var names []string
+		for _, n := range page {
+			seqs, names = append(seqs, n.seq), append(names, latchkey.NormalizeUsername(n.name))
+		}
+		last = page[len(page)-1].seq
+		if _, err := began.ExecContext(ctx, `UPDATE users SET normalized = n.name
+			FROM unnest($1::bigint[], $2::text[]) AS n (seq, name) WHERE users.seq = n.seq`, seqs, names); err != nil {
+			return err
+		}
+	}
 }
 
 // keyPlace is where a text is sealed by which the key is recognised.

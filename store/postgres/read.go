@@ -113,14 +113,36 @@ func (r reader) User(ctx context.Context, id string) (latchkey.User, error) {
 func (r reader) Users(ctx context.Context, after string, limit int) ([]latchkey.User, error) {
 	ctx, cancel := r.limited(ctx)
 	defer cancel()
-	first := int64(0)
-	if after != "" {
-		err := r.q.QueryRowContext(ctx, `SELECT seq FROM users WHERE id = $1`, after).Scan(&first)
-		if err := found(err, "user", after); err != nil {
-			return nil, err
-		}
+	first, err := r.behind(ctx, after)
+	if err != nil {
+		return nil, err
 	}
 	return collect(ctx, r.q, scanUser, selectUser+`WHERE u.seq > $1 ORDER BY u.seq LIMIT $2`, first, limit)
+}
+
+// behind returns where a page begins: behind the user with this id, or with the first if it is empty.
+func (r reader) behind(ctx context.Context, after string) (seq int64, err error) {
+	if after == "" {
+		return 0, nil
+	}
+	err = r.q.QueryRowContext(ctx, `SELECT seq FROM users WHERE id = $1`, after).Scan(&seq)
+	return seq, found(err, "user", after)
+}
+
+func (r reader) FindUsers(ctx context.Context, text, after string, limit int) ([]latchkey.User, error) {
+	part := latchkey.NormalizeUsername(text)
+	if part == "" {
+		return r.Users(ctx, after, limit)
+	}
+	ctx, cancel := r.limited(ctx)
+	defer cancel()
+	first, err := r.behind(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	return collect(ctx, r.q, scanUser, selectUser+`WHERE u.seq > $1 AND (u.id = $2 OR strpos(u.normalized, $3) > 0
+		OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id AND strpos(c.subject, $3) > 0))
+		ORDER BY u.seq LIMIT $4`, first, text, part, limit)
 }
 
 // collect reads all rows of a query.

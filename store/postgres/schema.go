@@ -1,9 +1,9 @@
 package postgres
 
 // migrations bring a database from one version to the next. A step that was shipped is never changed.
-func migrations() []string {
-	return []string{
-		`CREATE TABLE meta (key TEXT PRIMARY KEY, value BYTEA NOT NULL);
+func migrations() []migration {
+	return []migration{
+		{statements: `CREATE TABLE meta (key TEXT PRIMARY KEY, value BYTEA NOT NULL);
 	CREATE TABLE users (
 		seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		id TEXT NOT NULL UNIQUE,
@@ -84,6 +84,7 @@ func migrations() []string {
 		ends TIMESTAMPTZ NOT NULL
 	);
 	CREATE INDEX pending_ends ON pending (ends);
-	CREATE TABLE bans (address TEXT PRIMARY KEY, banned_at BIGINT);`,
+	CREATE TABLE bans (address TEXT PRIMARY KEY, banned_at BIGINT);`},
+		{statements: `ALTER TABLE users ADD COLUMN normalized TEXT NOT NULL DEFAULT ''`, fill: normalizeNames},
 	}
 }

@@ -145,8 +145,9 @@ func (t *tx) InsertUser(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) insertUser(ctx context.Context, u latchkey.User) error {
-	err := t.exec(ctx, "insert user "+u.ID, `INSERT INTO users (id, name, is_owner, is_active, system_generated, local_only)
-		VALUES ($1, $2, $3, $4, $5, $6)`, u.ID, column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly)
+	err := t.exec(ctx, "insert user "+u.ID, `INSERT INTO users
+		(id, name, normalized, is_owner, is_active, system_generated, local_only) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		u.ID, column(u.Name), latchkey.NormalizeUsername(u.Name.Text), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly)
 	if err != nil {
 		return err
 	}
@@ -168,9 +169,9 @@ func (t *tx) UpdateUser(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) updateUser(ctx context.Context, u latchkey.User) error {
-	err := t.execOne(ctx, "update user "+u.ID, `UPDATE users SET name = $1, is_owner = $2, is_active = $3,
-		system_generated = $4, local_only = $5 WHERE id = $6`,
-		column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly, u.ID)
+	err := t.execOne(ctx, "update user "+u.ID, `UPDATE users SET name = $1, normalized = $2, is_owner = $3,
+		is_active = $4, system_generated = $5, local_only = $6 WHERE id = $7`,
+		column(u.Name), latchkey.NormalizeUsername(u.Name.Text), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly, u.ID)
 	if err != nil {
 		return err
 	}

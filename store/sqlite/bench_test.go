@@ -45,6 +45,20 @@ func filled(b *testing.B, n int) (*sqlite.Store, []latchkey.RefreshToken) {
 	return s, sample
 }
 
+// BenchmarkFindUsers goes through all users, the worst that a search can do: nobody is found.
+func BenchmarkFindUsers(b *testing.B) {
+	for _, n := range []int{500, 50_000} {
+		s, _ := filled(b, n)
+		b.Run(fmt.Sprint("of=", n), func(b *testing.B) {
+			for b.Loop() {
+				if users, err := s.FindUsers(b.Context(), "nobody", "", 20); err != nil || len(users) != 0 {
+					b.Fatal(users, err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkStore must cost the same for one user and token as for 50 000 of both.
 func BenchmarkStore(b *testing.B) {
 	for _, n := range []int{1, 50_000} {

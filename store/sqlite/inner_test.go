@@ -231,6 +231,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 	_, _ = r.User(ctx, "x")
 	_, _ = r.Users(ctx, "", 10)
 	_, _ = r.Users(ctx, "x", 10)
+	_, _ = r.FindUsers(ctx, "x", "", 10) // which goes through all users, and the credentials of each
 	_, _ = r.Owner(ctx)
 	_, _ = r.HasPeople(ctx)
 	_, _ = r.HasAdminBeside(ctx, "x")

@@ -28,37 +28,6 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-// migrate brings the database to the newest version, one transaction a step. Of several processes that start at the same
-// time one does it, and the others wait.
-func (s *Store) migrate(ctx context.Context) error {
-	for {
-		done, err := s.migrateOnce(ctx)
-		if done || err != nil && !isBusy(err) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}
-
-func (s *Store) migrateOnce(ctx context.Context) (done bool, err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	version, err := versionOf(ctx, tx)
-	if err != nil || version == len(migrations) {
-		return err == nil, err
-	}
-	steps := fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", migrations[version], version+1, applicationID)
-	if _, err := tx.ExecContext(ctx, steps); err != nil {
-		return false, err
-	}
-	return false, tx.Commit()
-}
-
 // inspect refuses a file that is none of ours, and a database of a newer version, before anything is written to it:
 // setting the journal mode alone would.
 func inspect(ctx context.Context, path string) (err error) {

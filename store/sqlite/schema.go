@@ -1,8 +1,8 @@
 package sqlite
 
 // migrations bring a database from one version to the next. A step that was shipped is never changed.
-var migrations = []string{
-	`CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+var migrations = []migration{
+	{statements: `CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 	CREATE TABLE users (
 		seq INTEGER PRIMARY KEY AUTOINCREMENT,
 		id TEXT NOT NULL UNIQUE,
@@ -83,5 +83,6 @@ var migrations = []string{
 		id TEXT NOT NULL,
 		at INTEGER NOT NULL
 	) STRICT;
-	CREATE INDEX changes_at ON changes (at);`,
+	CREATE INDEX changes_at ON changes (at);`},
+	{statements: `ALTER TABLE users ADD COLUMN normalized TEXT NOT NULL DEFAULT ''`, fill: normalizeNames},
 }

@@ -96,8 +96,9 @@ func (t *tx) InsertUser(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) insertUser(ctx context.Context, u latchkey.User) error {
-	err := t.exec(ctx, "insert user "+u.ID, `INSERT INTO users (id, name, is_owner, is_active, system_generated, local_only)
-		VALUES (?, ?, ?, ?, ?, ?)`, u.ID, column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly)
+	err := t.exec(ctx, "insert user "+u.ID, `INSERT INTO users
+		(id, name, normalized, is_owner, is_active, system_generated, local_only) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, column(u.Name), latchkey.NormalizeUsername(u.Name.Text), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly)
 	if err != nil {
 		return err
 	}
@@ -119,9 +120,9 @@ func (t *tx) UpdateUser(ctx context.Context, u latchkey.User) error {
 }
 
 func (t *tx) updateUser(ctx context.Context, u latchkey.User) error {
-	err := t.execOne(ctx, "update user "+u.ID, `UPDATE users SET name = ?, is_owner = ?, is_active = ?,
-		system_generated = ?, local_only = ? WHERE id = ?`,
-		column(u.Name), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly, u.ID)
+	err := t.execOne(ctx, "update user "+u.ID, `UPDATE users SET name = ?, normalized = ?, is_owner = ?,
+		is_active = ?, system_generated = ?, local_only = ? WHERE id = ?`,
+		column(u.Name), latchkey.NormalizeUsername(u.Name.Text), u.IsOwner, u.IsActive, u.SystemGenerated, u.LocalOnly, u.ID)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Factory struct {
 // Run runs the whole suite. Each test has a place of its own.
 func Run(t *testing.T, f Factory) {
 	t.Run("Users", f.users)
+	t.Run("Search", f.search)
 	t.Run("Credentials", f.credentials)
 	t.Run("Tokens", f.tokens)
 	t.Run("Groups", f.groups)
