@@ -60,6 +60,8 @@ var (
 	ErrProviderNotFound = &Error{ErrState, "Provider not found"}
 	// ErrInvalidAccessToken: the text is not an access token that is valid here and now (manager.md §8).
 	ErrInvalidAccessToken = &Error{ErrDenied, "Invalid access token"}
+	// ErrSessionOver: the refresh token in a browser's cookie lets nobody in any more.
+	ErrSessionOver = &Error{ErrDenied, "Session is over"}
 	// ErrInvalidCode: no such authorization code for this client and purpose (http-auth.md §6).
 	ErrInvalidCode = &Error{ErrDenied, "Invalid code"}
 	// ErrAddressChanged: a login is continued from another address than it was started from (http-auth.md §5.4).

@@ -1,6 +1,9 @@
 package latchkey
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Lifetimes (models.md §1).
 const (
@@ -43,7 +46,7 @@ type RefreshToken struct {
 	Secret Secret
 	// JWTKey signs the access tokens: its 128 characters themselves are the key, not the bytes that they stand for.
 	JWTKey Secret
-	// LastUsedAt is when an access token was last made with it; zero if never. LastUsedIP goes with it and is empty
+	// LastUsedAt is when an access token was last made with it, or a session resumed; zero if never. LastUsedIP goes with it and is empty
 	// when the address was unknown.
 	LastUsedAt time.Time
 	LastUsedIP string
@@ -60,7 +63,20 @@ func (t RefreshToken) Expired(at time.Time) bool {
 	return !t.ExpireAt.IsZero() && !t.ExpireAt.After(at)
 }
 
-// Session is a valid access token's refresh token and the user it stands for.
+// used returns the token after a use, which puts off its end if it has one (manager.md §7). An invalid address stands for
+// an unknown one.
+func (t RefreshToken) used(at time.Time, remote netip.Addr) RefreshToken {
+	t.LastUsedAt, t.LastUsedIP = at, ""
+	if remote.IsValid() {
+		t.LastUsedIP = remote.String()
+	}
+	if !t.ExpireAt.IsZero() {
+		t.ExpireAt = at.Add(RefreshTokenExpiration)
+	}
+	return t
+}
+
+// Session is the refresh token of a valid access token, or of a browser's cookie, and the user it stands for.
 type Session struct {
 	User  User
 	Token RefreshToken

@@ -151,15 +151,8 @@ func (m *Manager) CreateAccessToken(ctx context.Context, tokenID string, remote 
 		if err := m.validateRefreshToken(ctx, tx, t, remote); err != nil {
 			return err
 		}
-		used := now()
-		t.LastUsedAt, t.LastUsedIP = used, ""
-		if remote.IsValid() {
-			t.LastUsedIP = remote.String()
-		}
-		if !t.ExpireAt.IsZero() {
-			t.ExpireAt = used.Add(RefreshTokenExpiration)
-		}
-		iat := used.Unix()
+		t = t.used(now(), remote)
+		iat := t.LastUsedAt.Unix()
 		token = signJWT(t.JWTKey, t.ID, iat, iat+int64(t.AccessTokenExpiration/time.Second))
 		return tx.UpdateRefreshToken(ctx, t)
 	})
