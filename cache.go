@@ -6,23 +6,32 @@ import (
 	"sync/atomic"
 )
 
-// cache keeps values that were read from the store until they are dropped. Reading takes no lock. A value whose
-// loading a drop overtook is given to its caller, but not kept: what a reader sees after a drop is never older than
-// the drop.
+// cache keeps values that were read from the store until they are dropped, or until others are asked for more often.
+// Reading takes no lock. A value whose loading a drop overtook is given to its caller, but not kept: what a reader sees
+// after a drop is never older than the drop.
 type cache[V any] struct {
-	entries sync.Map // string -> *V
-	size    atomic.Int64
-	limit   int64
+	entries sync.Map // string -> *entry[V]
+	limit   int
 	// trusted reports whether every change that others make is heard of; nil if always. While it is not, nothing that is
 	// kept counts, and nothing is kept.
 	trusted func() bool
 
 	mu    sync.Mutex // held to write
-	drops uint64     // counts drops, under mu
+	drops uint64     // counts drops
+	clock []*entry[V]
+	hand  int // where on the clock the next one is looked for that may go
+}
+
+// entry is a value that is kept.
+type entry[V any] struct {
+	key   string
+	value V
+	used  atomic.Bool // since the hand of the clock came by
+	place int         // on the clock
 }
 
 func newCache[V any](limit int, trusted func() bool) *cache[V] {
-	return &cache[V]{limit: int64(limit), trusted: trusted}
+	return &cache[V]{limit: limit, trusted: trusted}
 }
 
 // get returns the value of a key, asking load for it when it is not kept. What is returned is shared and must not be
@@ -32,8 +41,12 @@ func (c *cache[V]) get(ctx context.Context, key string, load func(context.Contex
 		v, err := load(ctx, key)
 		return &v, err
 	}
-	if v, ok := c.entries.Load(key); ok {
-		return v.(*V), nil
+	if kept, ok := c.entries.Load(key); ok {
+		e := kept.(*entry[V])
+		if !e.used.Load() { // so that what everybody reads is rarely written
+			e.used.Store(true)
+		}
+		return &e.value, nil
 	}
 	c.mu.Lock()
 	before := c.drops
@@ -42,35 +55,46 @@ func (c *cache[V]) get(ctx context.Context, key string, load func(context.Contex
 	if err != nil {
 		return nil, err
 	}
+	e := &entry[V]{key: key, value: v}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.drops == before {
-		c.keep(key, &v)
+		c.keep(e)
 	}
-	return &v, nil
+	return &e.value, nil
 }
 
-// keep stores a value and, when there are too many, lets go of some other one. The caller holds mu.
-func (c *cache[V]) keep(key string, v *V) {
-	if _, had := c.entries.Swap(key, v); had {
-		return
-	}
-	if c.size.Add(1) <= c.limit {
-		return
-	}
-	c.entries.Range(func(k, _ any) bool { // in no particular order, which is as good as any for even use
-		if k != key {
-			c.remove(k)
-			return false
+// keep stores an entry and, when there is no room, lets go of one that nobody asked for since the hand came by last. The
+// caller holds mu.
+func (c *cache[V]) keep(e *entry[V]) {
+	c.remove(e.key)
+	if len(c.clock) < c.limit {
+		e.place = len(c.clock)
+		c.clock = append(c.clock, e)
+	} else if c.limit > 0 {
+		for c.clock[c.hand].used.Swap(false) {
+			c.hand = (c.hand + 1) % c.limit
 		}
-		return true
-	})
+		c.entries.Delete(c.clock[c.hand].key)
+		e.place, c.clock[c.hand] = c.hand, e
+		c.hand = (c.hand + 1) % c.limit
+	} else {
+		return
+	}
+	c.entries.Store(e.key, e)
 }
 
-func (c *cache[V]) remove(key any) {
-	if _, had := c.entries.LoadAndDelete(key); had {
-		c.size.Add(-1)
+// remove forgets a key, whose place the last one on the clock takes. The caller holds mu.
+func (c *cache[V]) remove(key string) {
+	gone, had := c.entries.LoadAndDelete(key)
+	if !had {
+		return
 	}
+	place, end := gone.(*entry[V]).place, len(c.clock)-1
+	last := c.clock[end]
+	last.place, c.clock[place] = place, last
+	c.clock[end] = nil
+	c.clock = c.clock[:end]
 }
 
 // drop forgets one key.
@@ -87,5 +111,5 @@ func (c *cache[V]) dropAll() {
 	defer c.mu.Unlock()
 	c.drops++
 	c.entries.Clear()
-	c.size.Store(0)
+	c.clock, c.hand = nil, 0
 }
