@@ -46,6 +46,7 @@ type Manager struct {
 	permissions *cache[*permission.Permissions] // by group ids
 
 	watchers watchers
+	lost     chan struct{}   // has room for one: changes were lost
 	life     context.Context // ends with Close
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
@@ -69,7 +70,7 @@ func New(store Store, o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
-		lookup: o.Lookup, log: o.Logger,
+		lookup: o.Lookup, log: o.Logger, lost: make(chan struct{}, 1),
 		tokens: newCache[signingToken](entries, trusted), users: newCache[User](entries, trusted),
 		permissions: newCache[*permission.Permissions](entries, trusted),
 	}
@@ -84,6 +85,7 @@ func New(store Store, o Options) (*Manager, error) {
 	m.life, m.cancel = context.WithCancel(context.Background())
 	m.unwatch = store.Watch(m.changed)
 	m.done.Go(func() { m.removeExpired(m.life) })
+	m.done.Go(func() { m.revokeUnheard(m.life) })
 	return m, nil
 }
 

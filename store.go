@@ -170,7 +170,8 @@ const (
 	TokenRemoved ChangeKind = "token_removed"
 	// BansChanged: an address was banned, or let in again. There is no id.
 	BansChanged ChangeKind = "bans"
-	// ChangesLost: anything may have changed, because changes by others could not be followed.
+	// ChangesLost: anything may have changed, because changes by others could not be followed. It is told again every few
+	// seconds until they can, and once more then.
 	ChangesLost ChangeKind = "lost"
 
 	// EventUserAdded, EventUserUpdated and EventUserRemoved are the events of websocket.md G-5.

@@ -1,10 +1,12 @@
 package latchkey
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Event is something that happened to a user: user_added, user_updated or user_removed (websocket.md G-5).
@@ -115,24 +117,53 @@ func (m *Manager) changed(changes []Change) {
 		case EventUserAdded, EventUserUpdated, EventUserRemoved:
 			m.watchers.fire(Event{Kind: c.Kind, UserID: c.ID})
 		case ChangesLost:
-			// The store must not be used from here, and may be out of reach as well.
-			m.done.Go(m.revokeMissing)
+			select {
+			case m.lost <- struct{}{}: // the store must not be used from here
+			default: // somebody is about to look
+			}
 		}
 	}
 }
 
-// revokeMissing tells everybody who waits for the end of a token that is gone. It is what is left to do when the
-// changes of others could not be followed for a while.
-func (m *Manager) revokeMissing() {
+// lookAgain is how long it takes until it is looked again for what is gone when that has failed.
+const lookAgain = time.Second
+
+// revokeUnheard tells of the ends that were not heard of, whenever changes are said to be lost.
+func (m *Manager) revokeUnheard(ctx context.Context) {
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.lost:
+		case <-again:
+		}
+		err := m.revokeMissing(ctx)
+		if err == nil {
+			again = nil
+			continue
+		}
+		if again == nil && ctx.Err() == nil {
+			m.log.Error("looking for revoked refresh tokens failed, and is tried again", "error", err)
+		}
+		again = time.After(lookAgain)
+	}
+}
+
+// revokeMissing tells everybody who waits for the end of a token that is gone. It gives up when nothing can be found out.
+func (m *Manager) revokeMissing(ctx context.Context) (failed error) {
 	for _, id := range m.watchers.waiting() {
-		_, err := m.store.RefreshToken(m.life, id)
+		_, err := m.store.RefreshToken(ctx, id)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			for _, fn := range m.watchers.takeRevoked(id) {
 				fn()
 			}
-		case err != nil && m.life.Err() == nil:
-			m.log.Error("looking for revoked refresh tokens failed", "error", err)
+		case errors.Is(err, ErrUnavailable), ctx.Err() != nil:
+			return err
+		case err != nil:
+			failed = err
 		}
 	}
+	return failed
 }
