@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
@@ -19,7 +20,9 @@ type cable struct {
 	// swallow is how many answers to a commit are lost from now on, with their connections.
 	swallow atomic.Int32
 	// late, unless nil, is closed when such a commit may arrive; the connection is lost before.
-	late  chan struct{}
+	late chan struct{}
+	// mute lets no notification through, as what pools transactions does not.
+	mute  atomic.Bool
 	tasks sync.WaitGroup
 	mu    sync.Mutex
 	ends  []net.Conn
@@ -79,7 +82,9 @@ func (c *cable) accept(listener net.Listener) {
 				return true
 			})
 		})
-		c.tasks.Go(func() { c.carry(near, far, func([]byte) bool { return !committing.Load() }) })
+		c.tasks.Go(func() {
+			c.carry(&muffler{Conn: near, mute: &c.mute}, far, func([]byte) bool { return !committing.Load() })
+		})
 	}
 }
 
@@ -109,4 +114,28 @@ func (c *cable) carry(to, from net.Conn, pass func([]byte) bool) {
 func (c *cable) freeze() (thaw func()) {
 	c.flow.Lock()
 	return sync.OnceFunc(c.flow.Unlock)
+}
+
+// muffler writes what PostgreSQL says, without the notifications when it is to be mute.
+type muffler struct {
+	net.Conn
+	mute *atomic.Bool
+	rest []byte // of a message that has not arrived as a whole
+}
+
+func (m *muffler) Write(b []byte) (int, error) {
+	m.rest = append(m.rest, b...)
+	for len(m.rest) >= 5 { // a letter, and the length of all that follows
+		n := 1 + int(binary.BigEndian.Uint32(m.rest[1:]))
+		if len(m.rest) < n {
+			break
+		}
+		if m.rest[0] != 'A' || !m.mute.Load() {
+			if _, err := m.Conn.Write(m.rest[:n]); err != nil {
+				return 0, err
+			}
+		}
+		m.rest = m.rest[n:]
+	}
+	return len(b), nil
 }

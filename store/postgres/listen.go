@@ -2,12 +2,9 @@ package postgres
 
 import (
 	"context"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,22 +21,20 @@ const (
 	beatWithin = 400 * time.Millisecond
 	// trustFor is how long the silence of the line is taken for a good sign.
 	trustFor = 900 * time.Millisecond
-	// maxPayload is how many bytes of changes go into one notification; PostgreSQL allows 8000.
+	// lostEvery is how often it is told, while nothing is heard, that changes may be lost.
+	lostEvery = time.Second
+	// maxPayload is how many bytes of changes go into one notification; and longest how many PostgreSQL allows.
 	maxPayload = 7000
+	longest    = 7999
 	// maxNotified is how many changes of a transaction are announced one by one. Of more, it is only said that there are.
 	maxNotified = 2000
 )
 
-// listener hears what other nodes change.
-type listener struct {
-	// heard is when PostgreSQL was last known to have told everything, in Unix nanoseconds; 0 when it is not.
-	heard atomic.Int64
-}
-
-// message is a notification.
+// message is a notification. One with a test changes nothing: somebody wants to hear whether it arrives.
 type message struct {
 	Origin  string      `json:"o"`
-	Changes [][2]string `json:"c"`
+	Changes [][2]string `json:"c,omitempty"`
+	Test    string      `json:"t,omitempty"`
 }
 
 // notify announces changes when the transaction is committed.
@@ -55,6 +50,9 @@ func (s *Store) notify(ctx context.Context, t *tx) error {
 			return nil
 		}
 		text, err := json.Marshal(next)
+		if err == nil && len(text) > longest { // an id of a kind that is nobody's
+			text, err = json.Marshal(message{Origin: next.Origin, Changes: [][2]string{{string(latchkey.ChangesLost)}}})
+		}
 		if err != nil {
 			return err
 		}
@@ -84,10 +82,7 @@ func (s *Store) hearOwn() {
 
 // Current reports whether everything is known that other nodes have changed until a second ago at most. While it is not,
 // nothing that was read earlier may be relied on.
-func (s *Store) Current() bool {
-	age := time.Now().UnixNano() - s.listener.heard.Load()
-	return age >= 0 && age < int64(trustFor) // an answer from the future is one from before the clock was set back
-}
+func (s *Store) Current() bool { return s.ear.Current(trustFor) }
 
 // listen begins to hear other nodes, and to sweep.
 func (s *Store) listen(ctx context.Context) {
@@ -103,21 +98,23 @@ func (s *Store) listen(ctx context.Context) {
 // hear keeps a connection that listens. Whenever there was none for a while, changes may be lost.
 func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 	deaf := false
+	var told time.Time // that changes may be lost
 	for ctx.Err() == nil {
 		line, err := s.subscribe(ctx)
 		if err == nil {
+			heard := s.ear.Now()
 			if deaf {
 				s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
 				s.log.Info("other nodes are heard again")
-				deaf = false
+				deaf, told = false, time.Time{}
 			}
-			s.listener.heard.Store(time.Now().UnixNano())
+			s.ear.Heard(heard)
 			if ready != nil {
 				close(ready)
 				ready = nil
 			}
 			err = s.beat(ctx, line)
-			s.listener.heard.Store(0)
+			s.ear.Deaf()
 			line.hangUp()
 		}
 		if ctx.Err() != nil {
@@ -126,8 +123,11 @@ func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 		if !deaf {
 			deaf = true
 			s.dropIdle()
-			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
 			s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", err)
+		}
+		if time.Since(told) > lostEvery {
+			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
+			told = time.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -175,11 +175,47 @@ func (s *Store) subscribe(ctx context.Context) (*line, error) {
 	if l.Conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	if _, err := l.Exec(ctx, `LISTEN `+channel); err != nil {
+	if _, err = l.Exec(ctx, `LISTEN `+channel); err == nil {
+		err = s.try(ctx, l)
+	}
+	if err != nil {
 		l.hangUp()
 		return nil, err
 	}
 	return l, nil
+}
+
+// errUnheard says that a line answers, and yet nobody is heard on it.
+var errUnheard = errors.New("PostgreSQL answers, but what nodes announce does not arrive: connect them to it directly, " +
+	"or let what stands between pool sessions and not transactions")
+
+// try reports whether a line hears what is announced on another connection. Between the two may be something that answers
+// for PostgreSQL and passes no notifications on.
+func (s *Store) try(ctx context.Context, l *line) error {
+	test := latchkey.NewID()
+	text, err := json.Marshal(message{Origin: *s.origin.Load(), Test: test})
+	if err != nil {
+		return err
+	}
+	if _, err := s.db.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, string(text)); err != nil {
+		return err
+	}
+	for !l.heard(test) {
+		if err := l.PgConn().WaitForNotification(ctx); errors.Is(err, context.DeadlineExceeded) {
+			return errUnheard
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heard reports whether a test has arrived.
+func (l *line) heard(test string) bool {
+	return slices.ContainsFunc(l.payloads, func(payload string) bool {
+		var m message
+		return json.Unmarshal([]byte(payload), &m) == nil && m.Test == test
+	})
 }
 
 // beat waits for notifications, and asks PostgreSQL now and then whether it is still there. Its answer comes behind all
@@ -196,7 +232,7 @@ func (s *Store) beat(ctx context.Context, l *line) error {
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		asked := time.Now()
+		asked := s.ear.Now()
 		asking, cancel := context.WithTimeout(ctx, beatWithin)
 		_, err = l.Exec(asking, `SELECT 1`)
 		cancel()
@@ -204,7 +240,7 @@ func (s *Store) beat(ctx context.Context, l *line) error {
 		if err != nil {
 			return err
 		}
-		s.listener.heard.Store(asked.UnixNano())
+		s.ear.Heard(asked)
 	}
 }
 
@@ -218,7 +254,7 @@ func (s *Store) received(l *line) {
 			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})
 			continue
 		}
-		if m.Origin == *s.origin.Load() {
+		if m.Origin == *s.origin.Load() || m.Test != "" {
 			continue
 		}
 		changes := make([]latchkey.Change, len(m.Changes))
@@ -227,10 +263,4 @@ func (s *Store) received(l *line) {
 		}
 		s.tell(changes...)
 	}
-}
-
-// isBroken reports whether a connection has ended.
-func isBroken(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn)
 }

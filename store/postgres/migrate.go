@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -14,21 +15,18 @@ import (
 const migrationLock = 0x6c746368_6d696772
 
 // migrate brings the tables to the newest version in one transaction. Of several nodes that start at the same time one
-// does it, and the others wait.
-func (s *Store) migrate(ctx context.Context) error {
-	began, err := s.db.BeginTx(ctx, nil)
+// does it, and the others wait, no longer than they would for the database itself.
+func (s *Store) migrate(ctx context.Context, patience time.Duration) error {
+	// Each statement sees what was committed before it, by whoever held the lock.
+	w, err := s.begin(ctx, sql.LevelReadCommitted)
 	if err != nil {
-		return told(err)
+		return err
 	}
-	defer func() { _ = began.Rollback() }()
-	// A step may take long where there is much, and so may those of the node that is at it.
-	if _, err := began.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
-		return told(err)
+	defer w.end()
+	if err := s.takeTurn(ctx, w, patience); err != nil {
+		return err
 	}
-	if _, err := began.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
-		return told(err)
-	}
-	version, err := tableVersion(ctx, began)
+	version, err := s.tableVersion(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -37,23 +35,45 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("the tables are of version %d, and this program knows %d: use a newer latchkey", version, len(steps))
 	}
 	for ; version < len(steps); version++ {
-		if err := steps[version].run(ctx, began); err != nil {
-			return fmt.Errorf("step %d: %w", version+1, err)
+		if err := steps[version].run(ctx, w.Tx); err != nil { // which takes long where there is much
+			return fmt.Errorf("step %d: %w", version+1, told(err))
 		}
 	}
-	if err := s.checkKey(ctx, began); err != nil {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
+	if err := s.checkKey(ctx, w); err != nil {
 		return err
 	}
-	_, err = began.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('version', $1)
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, []byte(strconv.Itoa(version)))
+	_, err = w.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('version', $1)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value <> excluded.value`, []byte(strconv.Itoa(version)))
 	if err != nil {
-		return err
+		return told(err)
 	}
-	return told(began.Commit())
+	return w.commit(ctx)
+}
+
+// takeTurn waits until no other node prepares the tables.
+func (s *Store) takeTurn(ctx context.Context, w *work, patience time.Duration) error {
+	defer time.AfterFunc(time.Second, func() {
+		s.log.Info("waiting for another node that prepares the database", "at", s.place(), "limit", patience)
+	}).Stop()
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	// A step may take long, and so may those of the node that is at it.
+	if _, err := w.ExecContext(limited, `SET LOCAL statement_timeout = 0`); err != nil {
+		return told(err)
+	}
+	_, err := w.ExecContext(limited, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock))
+	if limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("another node has been at it for %v: see what it does, or start this one later: %w", patience, told(err))
+	}
+	return told(err)
 }
 
 // tableVersion is 0 for a database without tables of ours.
-func tableVersion(ctx context.Context, q querier) (int, error) {
+func (s *Store) tableVersion(ctx context.Context, q querier) (int, error) {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
 	var there bool
 	if err := q.QueryRowContext(ctx, `SELECT to_regclass('meta') IS NOT NULL`).Scan(&there); err != nil || !there {
 		return 0, told(err)
@@ -124,9 +144,9 @@ const keyPlace = "meta/key"
 // errWrongKey says that the secrets were sealed with another key.
 var errWrongKey = errors.New("the key does not fit this database: set LATCHKEY_SEAL_KEY to the one that the other nodes have")
 
-func (s *Store) checkKey(ctx context.Context, began *sql.Tx) error {
+func (s *Store) checkKey(ctx context.Context, w *work) error {
 	var sealed []byte
-	err := began.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'key'`).Scan(&sealed)
+	err := w.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'key'`).Scan(&sealed)
 	if err == nil {
 		if _, err := s.box.Open(sealed, keyPlace); err != nil {
 			return errWrongKey
@@ -139,6 +159,6 @@ func (s *Store) checkKey(ctx context.Context, began *sql.Tx) error {
 	if sealed, err = s.box.Seal([]byte("latchkey"), keyPlace); err != nil {
 		return err
 	}
-	_, err = began.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('key', $1)`, sealed)
+	_, err = w.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('key', $1)`, sealed)
 	return told(err)
 }

@@ -184,6 +184,75 @@ func TestTablesAreMadeOnce(t *testing.T) {
 	}
 }
 
+// A node that cannot get at the tables, because another one is at them for ever, says so after a while.
+func TestTablesThatAnotherNodeHolds(t *testing.T) {
+	address := database(t)
+	open(t, address) // which makes them
+	holder, err := ask(t, address).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1)`, postgres.MigrationLock); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, err = opened(t.Context(), address, postgres.WithPatience(300*time.Millisecond))
+	if !errors.Is(err, latchkey.ErrUnavailable) || !strings.Contains(err.Error(), "another node") {
+		t.Errorf("error = %v", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, address)
+}
+
+// Nodes hear of whatever others change, also of much, of long ids and of odd ones; or they hear that it may be anything.
+func TestWhateverIsChangedIsHeardElsewhere(t *testing.T) {
+	ctx := t.Context()
+	stores, _ := nodes(t, 2)
+	many := make([]string, 3000)
+	for i := range many {
+		many[i] = fmt.Sprint("user ", i)
+	}
+	for name, ids := range map[string][]string{
+		"one": {"ada"}, "more than fit into one notification": many[:1500], "more than are told one by one": many,
+		"long": {strings.Repeat("x", 4000)}, "longer than a notification": {strings.Repeat("x", 9000)},
+		"much longer when written down": {strings.Repeat("<", 3000)}, "odd": {"\x00\xff\"'\\"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			heard := make(chan latchkey.Change, 10_000)
+			defer stores[1].Watch(func(changes []latchkey.Change) {
+				for _, c := range changes {
+					heard <- c
+				}
+			})()
+			err := stores[0].Update(ctx, func(tx latchkey.Tx) error {
+				for _, id := range ids {
+					tx.Announce(latchkey.Change{Kind: latchkey.EventUserUpdated, ID: id})
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			never := time.After(30 * time.Second)
+			for range ids {
+				select {
+				case c := <-heard:
+					if c.Kind == latchkey.ChangesLost {
+						return
+					}
+				case <-never:
+					t.Fatal("never heard")
+				}
+			}
+		})
+	}
+}
+
 // spec: http-auth.md §9, on several nodes
 func TestBansAreOfAllNodes(t *testing.T) {
 	ctx := t.Context()
@@ -212,7 +281,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	if !errors.Is(err, latchkey.ErrUnavailable) {
 		t.Errorf("error = %v", err)
 	}
-	if text := fmt.Sprint(err); len(text) == 0 || strings.Contains(text, "hunter2") {
+	if text := fmt.Sprint(err); !strings.Contains(text, "refused") || strings.Contains(text, "hunter2") {
 		t.Errorf("the error is %q", text)
 	}
 	if _, err := opened(t.Context(), "postgres://house:hunter2%zz@db"); err == nil || strings.Contains(err.Error(), "hunter2") {

@@ -53,15 +53,15 @@ func (p *Pending) Put(ctx context.Context, key string, value []byte, lifetime ti
 
 // Get implements [latchkey.PendingStore].
 func (p *Pending) Get(ctx context.Context, key string) (value []byte, revision int64, err error) {
-	return p.row(ctx, key, `SELECT value, revision FROM pending WHERE key = $1 AND ends > now()`)
+	return p.row(ctx, p.store.q, key, `SELECT value, revision FROM pending WHERE key = $1 AND ends > now()`)
 }
 
-func (p *Pending) row(ctx context.Context, key, query string) (value []byte, revision int64, err error) {
+func (p *Pending) row(ctx context.Context, q querier, key, query string) (value []byte, revision int64, err error) {
 	ctx, cancel := p.store.limited(ctx)
 	defer cancel()
 	k := keyOf(key)
 	var sealed []byte
-	err = p.store.db.QueryRowContext(ctx, query, k).Scan(&sealed, &revision)
+	err = q.QueryRowContext(ctx, query, k).Scan(&sealed, &revision)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, latchkey.ErrNotFound
 	} else if err != nil {
@@ -103,6 +103,6 @@ func (p *Pending) judge(ctx context.Context, key string, n int64, err error) err
 
 // Take implements [latchkey.PendingStore].
 func (p *Pending) Take(ctx context.Context, key string) ([]byte, error) {
-	value, _, err := p.row(ctx, key, `DELETE FROM pending WHERE key = $1 AND ends > now() RETURNING value, revision`)
+	value, _, err := p.row(ctx, p.store.db, key, `DELETE FROM pending WHERE key = $1 AND ends > now() RETURNING value, revision`)
 	return value, err
 }

@@ -42,7 +42,7 @@ type Store struct {
 	watchers watch.List
 	turns    turns
 	origin   atomic.Pointer[string] // marks the changes of this Store among those of other nodes
-	listener listener
+	ear      *watch.Ear
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 	closing  sync.Once
@@ -103,12 +103,16 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	// In small tables PostgreSQL would rather read everything, and then every transaction is in the way of every other.
 	setUnlessGiven(config, "enable_seqscan", "off")
 	setUnlessGiven(config, "application_name", "latchkey")
+	// A statement of its own must see what was committed before it, and what is acknowledged must be durable, whatever
+	// the server does for others.
+	setUnlessGiven(config, "default_transaction_isolation", "read committed")
+	setUnlessGiven(config, "synchronous_commit", "on")
 	// What is in the hands of a node that is gone must not hold up the others.
 	setUnlessGiven(config, "statement_timeout", milliseconds(o.within))
 	setUnlessGiven(config, "idle_in_transaction_session_timeout", milliseconds(10*o.within))
-	s := &Store{config: config, log: o.log}
+	s := &Store{config: config, log: o.log, ear: watch.NewEar()}
 	s.hearOwn()
-	s.db = stdlib.OpenDB(*config)
+	s.db = stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.doubtful))
 	s.db.SetMaxOpenConns(connections)
 	s.db.SetMaxIdleConns(connections)
 	defer func() {
@@ -116,12 +120,12 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 			err = errors.Join(err, s.db.Close())
 		}
 	}()
-	s.reader = reader{q: texts{s.db}, box: box, within: o.within}
+	s.reader = reader{q: again{s}, box: box, within: o.within}
 	s.pending = &Pending{store: s}
 	if err := s.wait(ctx, o.patience); err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx, o.patience); err != nil {
 		return nil, fmt.Errorf("prepare the database: %w", err)
 	}
 	life, stop := context.WithCancel(context.Background())
@@ -137,6 +141,12 @@ func setUnlessGiven(config *pgx.ConnConfig, name, value string) {
 	}
 }
 
+// doubtful reports whether a connection may have ended since it was used last, so that it is tried before it is used. What
+// cuts off the line on which the others are heard has probably ended more than that.
+func (s *Store) doubtful(_ context.Context, p stdlib.ShouldPingParams) bool {
+	return p.IdleDuration > time.Second || !s.Current()
+}
+
 func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }
 
 // wait waits until PostgreSQL answers.
@@ -144,10 +154,14 @@ func (s *Store) wait(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	told := time.Time{}
+	var last error // which says more than that time is up
 	for {
 		err := s.db.PingContext(ctx)
 		if err == nil {
 			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err
 		}
 		var refused *pgconn.PgError
 		if errors.As(err, &refused) && !passing(refused) { // it is there, and does not want us
@@ -155,12 +169,12 @@ func (s *Store) wait(ctx context.Context, patience time.Duration) error {
 		}
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			s.log.Warn("waiting for PostgreSQL", "at", s.place(), "limit", patience)
+			s.log.Warn("waiting for PostgreSQL", "at", s.place(), "limit", patience, "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL at %s does not answer: %w: start it, or correct the address of the store",
-				s.place(), latchkey.ErrUnavailable)
+			return fmt.Errorf("PostgreSQL at %s does not answer: %w: start it, or correct the address of the store: %w",
+				s.place(), latchkey.ErrUnavailable, last)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -173,39 +187,6 @@ func (s *Store) place() string {
 
 // Pending returns where what is under way is kept for all nodes.
 func (s *Store) Pending() latchkey.PendingStore { return s.pending }
-
-// told gives what failed the words of the domain: a database that does not answer is [latchkey.ErrUnavailable].
-func told(err error) error {
-	var refused *pgconn.PgError
-	switch {
-	case err == nil, errors.Is(err, latchkey.ErrNotFound), errors.Is(err, latchkey.ErrUnavailable), errors.Is(err, seal.ErrWrongKey):
-		return err
-	case errors.As(err, &refused):
-		if !passing(refused) {
-			return err
-		}
-	case errors.Is(err, context.Canceled), errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone):
-		return err
-	case !isConnection(err):
-		return err
-	}
-	return fmt.Errorf("%w: %w", latchkey.ErrUnavailable, err)
-}
-
-// passing reports whether PostgreSQL refuses for now only: it starts, stops, was too slow, or has no room (classes 08, 53
-// and 57 of its list of errors).
-func passing(refused *pgconn.PgError) bool {
-	class := refused.Code[:min(2, len(refused.Code))]
-	return class == "08" || class == "53" || class == "57"
-}
-
-// isConnection reports whether an error is one of the line to PostgreSQL, and not one of the program.
-func isConnection(err error) bool {
-	var connect *pgconn.ConnectError
-	var network interface{ Timeout() bool }
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) ||
-		pgconn.SafeToRetry(err) || isBroken(err)
-}
 
 // Watch implements [latchkey.Store].
 func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }

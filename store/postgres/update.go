@@ -47,7 +47,7 @@ func overtaken(err error) bool {
 }
 
 func (s *Store) updateOnce(ctx context.Context, fn func(*tx) error) error {
-	w, err := s.begin(ctx)
+	w, err := s.begin(ctx, sql.LevelSerializable)
 	if err != nil {
 		return err
 	}
@@ -90,24 +90,40 @@ type work struct {
 	within   time.Duration
 }
 
-// begin begins a transaction, unless no connection is to be had in time.
-func (s *Store) begin(ctx context.Context) (*work, error) {
+// begin begins a transaction, unless no connection is to be had in time. One that turns out to have ended is left for
+// another: nothing was done on it yet.
+func (s *Store) begin(ctx context.Context, isolation sql.IsolationLevel) (*work, error) {
+	w, err := s.beginOnce(ctx, isolation)
+	if hasEnded(err) && ctx.Err() == nil {
+		s.dropIdle()
+		w, err = s.beginOnce(ctx, isolation)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", told(err))
+	}
+	return w, nil
+}
+
+func (s *Store) beginOnce(ctx context.Context, isolation sql.IsolationLevel) (*work, error) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	w := &work{life: life, cancel: cancel, within: s.within}
 	w.unfollow = context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
 	release := w.limit()
 	var err error
-	w.Tx, err = s.db.BeginTx(life, &sql.TxOptions{Isolation: sql.LevelSerializable})
-	release()
-	if err != nil {
-		if cause := context.Cause(life); cause != nil {
-			err = cause
-		}
-		w.unfollow()
-		cancel(nil)
-		return nil, fmt.Errorf("begin: %w", told(err))
+	w.Tx, err = s.db.BeginTx(life, &sql.TxOptions{Isolation: isolation})
+	switch inTime := release(); {
+	case err == nil && inTime:
+		return w, nil
+	case err == nil: // and yet it is being undone
+		w.end()
+		return nil, latchkey.ErrUnavailable
 	}
-	return w, nil
+	if cause := context.Cause(life); cause != nil {
+		err = cause
+	}
+	w.unfollow()
+	cancel(nil)
+	return nil, err
 }
 
 // limit ends the transaction unless the step that begins now is over in time.
