@@ -43,7 +43,9 @@ type SecondFactor struct {
 	Offered   []string        `json:"offered,omitempty"`
 	Chosen    string          `json:"chosen,omitempty"`
 	Challenge json.RawMessage `json:"challenge,omitempty"`
-	Failures  int             `json:"failures,omitempty"`
+	// Unasked says that the module could not ask, so that only a recovery code is an answer.
+	Unasked  bool `json:"unasked,omitempty"`
+	Failures int  `json:"failures,omitempty"`
 }
 
 // LoginRequest starts a login.

@@ -156,33 +156,57 @@ func (m *Manager) askModule(ctx context.Context, s flow.State, f SecondFactor, i
 		}
 		return m.selectModule(ctx, s, f, flow.Input{})
 	}
-	errs := flow.NoErrors()
 	if in == nil {
-		challenge, err := mod.Challenge(ctx, f.UserID)
-		if err != nil {
-			m.log.Error("a second factor cannot be asked for", "module", mod.ID(), "user_id", f.UserID, "error", err)
-			return f, flow.Abort{Reason: "unknown_error"}, nil
-		}
-		f.Challenge = challenge
-	} else {
-		if time.Now().After(s.Created.Add(MFASessionExpiration)) {
-			return f, flow.Abort{Reason: "login_expired"}, nil
-		}
-		right, err := mod.Verify(ctx, f.UserID, f.Challenge, in)
-		if err != nil {
-			return f, nil, err
-		}
-		if right {
-			return f, flow.Done{}, nil
-		}
-		f.Failures++
-		if most := mod.MaxRetries(); most > 0 && f.Failures >= most {
-			return f, flow.Abort{Reason: "too_many_retry"}, nil
-		}
-		errs = flow.BaseError("invalid_code")
+		return m.showModule(ctx, mod, f)
 	}
-	return f, flow.Form{
+	if time.Now().After(s.Created.Add(MFASessionExpiration)) {
+		return f, flow.Abort{Reason: "login_expired"}, nil
+	}
+	right, err := m.answers(ctx, mod, f, in)
+	if err != nil {
+		return f, nil, err
+	}
+	if right {
+		return f, flow.Done{}, nil
+	}
+	f.Failures++
+	if most := mod.MaxRetries(); most > 0 && f.Failures >= most {
+		return f, flow.Abort{Reason: "too_many_retry"}, nil
+	}
+	return f, moduleForm(mod, flow.BaseError("invalid_code")), nil
+}
+
+// showModule lets the module ask. When it cannot, its form is still good for a recovery code.
+func (m *Manager) showModule(ctx context.Context, mod MFAModule, f SecondFactor) (SecondFactor, flow.Result, error) {
+	challenge, failed := mod.Challenge(ctx, f.UserID)
+	f.Challenge, f.Unasked = challenge, failed != nil
+	if failed == nil {
+		return f, moduleForm(mod, flow.NoErrors()), nil
+	}
+	m.log.Error("a second factor cannot be asked for", "module", mod.ID(), "user_id", f.UserID, "error", failed)
+	left, _, err := m.RecoveryCodesLeft(ctx, f.UserID)
+	if err != nil {
+		m.log.Error("nor can a recovery code", "user_id", f.UserID, "error", err)
+	}
+	if left == 0 {
+		return f, flow.Abort{Reason: "unknown_error"}, nil
+	}
+	return f, moduleForm(mod, flow.BaseError("code_not_sent")), nil
+}
+
+// answers reports whether the input is what the module waits for, or a recovery code in its place.
+func (m *Manager) answers(ctx context.Context, mod MFAModule, f SecondFactor, in flow.Input) (bool, error) {
+	if !f.Unasked {
+		if right, err := mod.Verify(ctx, f.UserID, f.Challenge, in); right || err != nil {
+			return right, err
+		}
+	}
+	return m.tryRecoveryCode(ctx, f.UserID, mod.Schema(), in)
+}
+
+func moduleForm(mod MFAModule, errs map[string]string) flow.Form {
+	return flow.Form{
 		StepID: stepMFA, Schema: mod.Schema(), Errors: errs,
 		Placeholders: map[string]string{"mfa_module_name": mod.Name(), "mfa_module_id": mod.ID()},
-	}, nil
+	}
 }

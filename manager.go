@@ -111,6 +111,9 @@ func checkDuplicates(o Options) error {
 		if ids[mod.ID()] {
 			return refuse(ErrValue, advice, "mfa module", mod.ID(), "mfa module")
 		}
+		if mod.ID() == RecoveryModule {
+			return refuse(ErrValue, "The mfa module id %s is that of recovery codes. Please give the module another one", RecoveryModule)
+		}
 		ids[mod.ID()] = true
 	}
 	return nil

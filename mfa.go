@@ -68,21 +68,60 @@ func (m *Manager) EnableMFA(ctx context.Context, userID, moduleID string, data m
 	return err
 }
 
-// DisableMFA ends a second factor of a user. A user who has not set it up is no error; system users and unknown modules
-// are errors of kind [ErrValue] (manager.md §5).
+// DisableMFA ends a second factor of a user, and with the last one the user's recovery codes. A user who has not set it up
+// is no error; system users and unknown modules are errors of kind [ErrValue] (manager.md §5).
 func (m *Manager) DisableMFA(ctx context.Context, userID, moduleID string) error {
-	u, err := m.User(ctx, userID)
-	if err != nil {
+	if err := m.mayDisableMFA(ctx, userID); err != nil {
 		return err
-	}
-	if u.SystemGenerated {
-		return refuse(ErrValue, "System generated users cannot disable multi-factor auth module.")
 	}
 	mod, ok := m.Module(moduleID)
 	if !ok {
 		return unknownModule(moduleID)
 	}
-	return mod.Depose(ctx, userID)
+	if err := mod.Depose(ctx, userID); err != nil {
+		return err
+	}
+	enabled, err := m.EnabledModules(ctx, userID)
+	if err != nil || len(enabled) > 0 {
+		return err
+	}
+	return m.removeRecoveryCodes(ctx, userID)
+}
+
+func (m *Manager) mayDisableMFA(ctx context.Context, userID string) error {
+	u, err := m.User(ctx, userID)
+	if err == nil && u.SystemGenerated {
+		err = refuse(ErrValue, "System generated users cannot disable multi-factor auth module.")
+	}
+	return err
+}
+
+// ResetMFA ends all second factors of a user, those of modules that are not configured any more included, and makes the
+// recovery codes void: for somebody who has lost them, by an admin. What the store keeps goes in one transaction. A user
+// without any is no error; a system user is one of kind [ErrValue].
+func (m *Manager) ResetMFA(ctx context.Context, userID string) error {
+	if err := m.mayDisableMFA(ctx, userID); err != nil {
+		return err
+	}
+	err := m.store.Update(ctx, func(tx Tx) error {
+		ids, err := tx.ModulesOf(ctx, userID)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := tx.DeleteModuleData(ctx, id, userID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, mod := range m.modules { // which may keep something elsewhere
+		err = errors.Join(err, mod.Depose(ctx, userID))
+	}
+	return err
 }
 
 func unknownModule(id string) error {

@@ -96,6 +96,9 @@ type PasswordReader interface {
 type ModuleDataReader interface {
 	// ModuleData returns what the module keeps for the user, as the module wrote it. Stores of ours seal it.
 	ModuleData(ctx context.Context, moduleID, userID string) ([]byte, error)
+	// ModulesOf returns, sorted, the ids under which there is something for the user, of modules that are configured or
+	// not; none is no error.
+	ModulesOf(ctx context.Context, userID string) ([]string, error)
 }
 
 // OnboardingReader reads which steps of the first set-up are done.

@@ -46,8 +46,8 @@ type Options struct {
 	Modules []string
 }
 
-// DefaultModules are the second factors that a house has unless it is configured otherwise.
-func DefaultModules() []string { return []string{"totp", "notify", "recovery"} }
+// DefaultModules are the second factors that a house has unless it is configured otherwise, and the recovery codes.
+func DefaultModules() []string { return []string{"totp", "notify", latchkey.RecoveryModule} }
 
 // Plan returns what Copy would do now, without doing it: in the order in which it would, groups and users first.
 func Plan(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Options) ([]Item, error) {

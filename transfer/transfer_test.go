@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/permission"
+	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 	"github.com/seed-6a977b3d/latchkey/transfer"
 )
@@ -200,6 +201,37 @@ func TestWhatCannotTravelIsSaid(t *testing.T) {
 	if err != nil || a.JWTKey.Reveal() != b.JWTKey.Reveal() {
 		t.Errorf("the long-lived token does not work any more: %v", err)
 	}
+}
+
+// Recovery codes go from store to store, into Home Assistant's folder and out of it, and none comes back that was used.
+func TestRecoveryCodesTravel(t *testing.T) {
+	from := furnished(t)
+	folder, err := hassfile.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = folder.Close() })
+	to := open(t)
+	set := func(data string) func(context.Context, latchkey.Tx) error {
+		return func(ctx context.Context, tx latchkey.Tx) error {
+			return tx.PutModuleData(ctx, latchkey.RecoveryModule, "u-anna", []byte(data))
+		}
+	}
+	holds := func(want string) {
+		t.Helper()
+		data, err := to.ModuleData(t.Context(), latchkey.RecoveryModule, "u-anna")
+		if err != nil || string(data) != want {
+			t.Errorf("data = %s, %v; want %s", data, err, want)
+		}
+	}
+	const whole, used = `{"hashes":["AQ==","Ag=="]}`, `{"hashes":["AQ==","Ag=="],"spent":[1]}`
+	update(t, from, set(whole))
+	copied(t, from, folder)
+	copied(t, folder, to)
+	holds(whole)
+	update(t, to, set(used))
+	copied(t, folder, to)
+	holds(used)
 }
 
 // picky is a store that keeps no password of a certain form.

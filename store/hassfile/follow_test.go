@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -301,5 +302,8 @@ func TestWhatIsHomeAssistantsIsRefused(t *testing.T) {
 		if data, err := f.ModuleData(ctx, module, adaID); err != nil || string(data) != want {
 			t.Errorf("%s: %s, %v", module, data, err)
 		}
+	}
+	if ids, err := f.ModulesOf(ctx, adaID); err != nil || !slices.Equal(ids, []string{"notify", "recovery", "totp"}) {
+		t.Errorf("modules of Ada: %v, %v", ids, err)
 	}
 }

@@ -278,6 +278,21 @@ func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte
 	return nil, missing("data of module", moduleID)
 }
 
+func (r reader) ModulesOf(ctx context.Context, userID string) ([]string, error) {
+	s, err := r.now(ctx)
+	if err != nil || s.users[userID] == nil {
+		return nil, err
+	}
+	var found []string
+	for id, table := range s.modules {
+		if _, ok := table.join(id, userID); ok {
+			found = append(found, id)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
 func (r reader) OnboardingDone(ctx context.Context) ([]string, error) {
 	s, err := r.now(ctx)
 	if err != nil {

@@ -153,6 +153,30 @@ func (v view) ModuleData(ctx context.Context, moduleID, userID string) ([]byte, 
 	return nil, missing("data of module", moduleID)
 }
 
+// ModulesOf joins those of which Home Assistant keeps something with those that only latchkey knows.
+func (v view) ModulesOf(ctx context.Context, userID string) ([]string, error) {
+	theirs, err := v.reader.ModulesOf(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	own, err := v.own.ModulesOf(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	all := append(theirs, own...)
+	slices.Sort(all)
+	var found []string
+	for _, id := range slices.Compact(all) {
+		_, err := v.ModuleData(ctx, id, userID) // a note about a factor is no factor
+		if err == nil {
+			found = append(found, id)
+		} else if !isNotFound(err) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // OnboardingDone is everything as soon as there is anybody: the first set-up is Home Assistant's affair (onboarding.md
 // S-1).
 func (v view) OnboardingDone(ctx context.Context) ([]string, error) {

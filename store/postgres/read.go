@@ -368,6 +368,14 @@ func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte
 	return r.box.Open(sealed, modulePlace(moduleID, userID))
 }
 
+func (r reader) ModulesOf(ctx context.Context, userID string) ([]string, error) {
+	ctx, cancel := r.limited(ctx)
+	defer cancel()
+	ids, err := collect(ctx, r.q, scanText, `SELECT module_id FROM module_data WHERE user_id = $1`, userID)
+	slices.Sort(ids) // PostgreSQL sorts as its locale does
+	return ids, err
+}
+
 // modulePlace binds sealed data to its module and user. The quotes keep any two pairs of ids apart.
 func modulePlace(moduleID, userID string) string {
 	return fmt.Sprintf("module_data/%q/%q", moduleID, userID)

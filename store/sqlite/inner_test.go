@@ -247,6 +247,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 	_, _ = r.Passwords(ctx, "x")
 	_, _ = r.UnnormalizedUsernames(ctx)
 	_, _ = r.ModuleData(ctx, "x", "x")
+	_, _ = r.ModulesOf(ctx, "x")
 	seen.queries[`DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY at LIMIT ?)`] = 2
 	if len(seen.queries) < 18 {
 		t.Errorf("only %d queries were seen", len(seen.queries))

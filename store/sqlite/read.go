@@ -321,6 +321,10 @@ func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte
 	return r.box.Open(sealed, modulePlace(moduleID, userID))
 }
 
+func (r reader) ModulesOf(ctx context.Context, userID string) ([]string, error) {
+	return collect(ctx, r.q, scanText, `SELECT module_id FROM module_data WHERE user_id = ? ORDER BY module_id`, userID)
+}
+
 // modulePlace binds sealed data to its module and user. The quotes keep any two pairs of ids apart.
 func modulePlace(moduleID, userID string) string {
 	return fmt.Sprintf("module_data/%q/%q", moduleID, userID)

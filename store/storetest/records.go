@@ -104,12 +104,16 @@ func (f Factory) moduleData(t *testing.T) {
 	put("totp", other.ID, `"FPPTH34D4E3MI2HG"`)
 	put("notify", u.ID, service)
 	put("totp", u.ID, `"MFRGGZDFMZTWQ2LK"`) // replaces
+	put("Zebra", u.ID, `[1]`)
 	check := func(t *testing.T, r latchkey.Reader) {
 		holds(t, r, "totp", u.ID, `"MFRGGZDFMZTWQ2LK"`)
 		holds(t, r, "totp", other.ID, `"FPPTH34D4E3MI2HG"`)
 		holds(t, r, "notify", u.ID, service)
 		missing[[]byte](t)(r.ModuleData(t.Context(), "notify", other.ID))
 		missing[[]byte](t)(r.ModuleData(t.Context(), "totp", "nobody"))
+		same(t, []string{"Zebra", "notify", "totp"})(r.ModulesOf(t.Context(), u.ID))
+		same(t, []string{"totp"})(r.ModulesOf(t.Context(), other.ID))
+		same(t, []string(nil))(r.ModulesOf(t.Context(), "nobody"))
 	}
 	h.reading(check)
 	h.refused(latchkey.ErrNotFound, func(tx latchkey.Tx) error { return tx.PutModuleData(ctx, "totp", "nobody", []byte(`"X"`)) })
@@ -120,6 +124,7 @@ func (f Factory) moduleData(t *testing.T) {
 	missing[[]byte](t)(h.ModuleData(ctx, "totp", u.ID))
 	holds(t, h, "notify", u.ID, service)
 	holds(t, h, "totp", other.ID, `"FPPTH34D4E3MI2HG"`)
+	same(t, []string{"Zebra", "notify"})(h.ModulesOf(ctx, u.ID))
 }
 
 // spec: onboarding.md, the steps

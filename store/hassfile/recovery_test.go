@@ -1,0 +1,153 @@
+package hassfile
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/flow"
+	"github.com/seed-6a977b3d/latchkey/mfa/totp"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+)
+
+// managed is a manager over a store of Home Assistant's files, with usernames and an authenticator app.
+func managed(t *testing.T, s latchkey.Store) *latchkey.Manager {
+	t.Helper()
+	codes, err := totp.New(s, totp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := homeassistant.New(s, homeassistant.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := latchkey.New(s, latchkey.Options{
+		Providers: []latchkey.Provider{local}, Modules: []latchkey.MFAModule{codes}, Logger: quietLog(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// adaSignsIn reports whether Ada's password and a code in place of her second factor let somebody in.
+func adaSignsIn(t *testing.T, m *latchkey.Manager, code string) bool {
+	t.Helper()
+	from := latchkey.Origin{Addr: netip.MustParseAddr("192.168.1.9")}
+	login, _, err := m.StartLogin(t.Context(), latchkey.LoginRequest{
+		Provider: latchkey.ProviderKey{Type: "homeassistant"}, Purpose: latchkey.PurposeAuthorize, From: from,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result flow.Result
+	for _, in := range []flow.Input{{"username": "ada", "password": "test-pass"}, {"code": code}} {
+		_, result, err = m.ContinueLogin(t.Context(), latchkey.LoginInput{ID: login.ID, From: from, Input: in})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, done := result.(flow.Done)
+	return done
+}
+
+// theirFiles are those that Home Assistant reads, with what is in them.
+func theirFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range names() {
+		if name == extraFile {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
+	}
+	return files
+}
+
+// unchanged fails the test when one of these files was written.
+func unchanged(t *testing.T, dir string, before map[string]string) {
+	t.Helper()
+	now := theirFiles(t, dir)
+	for name, content := range before {
+		if content != now[name] {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
+
+// spec: storage.md: Home Assistant knows no recovery codes, so they are kept beside its files
+func TestRecoveryCodesAreKeptBesideTheFiles(t *testing.T) {
+	dir := copied(t, "2025")
+	s := open(t, dir)
+	m := managed(t, s)
+	before := theirFiles(t, dir)
+	delete(before, authFile) // a token that has ended is removed from it meanwhile
+	codes, err := m.CreateRecoveryCodes(t.Context(), adaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, dir, before)
+	if auth := text(t, dir, authFile); strings.Contains(auth, "recovery") {
+		t.Errorf("codes are in %s", auth)
+	}
+	if extra := text(t, dir, extraFile); !strings.Contains(extra, `"recovery"`) || strings.Contains(extra, codes[0]) {
+		t.Errorf("beside the files: %s", extra)
+	}
+	if !adaSignsIn(t, m, codes[0]) || adaSignsIn(t, m, codes[0]) {
+		t.Error("a code counts once")
+	}
+	m.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m = managed(t, open(t, dir))
+	if adaSignsIn(t, m, codes[0]) || !adaSignsIn(t, m, codes[1]) {
+		t.Error("opened again, the codes are others")
+	}
+	if err := m.ResetMFA(t.Context(), adaID); err != nil {
+		t.Fatal(err)
+	}
+	if extra := text(t, dir, extraFile); strings.Contains(extra, adaID) {
+		t.Errorf("after a reset: %s", extra)
+	}
+	for _, name := range []string{totpFile, notifyFile} { // notify is not configured here
+		if strings.Contains(text(t, dir, name), adaID) {
+			t.Errorf("after a reset Ada is in %s", name)
+		}
+	}
+}
+
+// Beside a Home Assistant that runs, codes are latchkey's own, and the factors that they stand in for are not.
+func TestRecoveryCodesBesideAHomeAssistantThatRuns(t *testing.T) {
+	_, m, dir := followed(t)
+	ctx := t.Context()
+	before := theirFiles(t, dir)
+	codes, err := m.CreateRecoveryCodes(ctx, adaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !adaSignsIn(t, m, codes[0]) || adaSignsIn(t, m, codes[0]) {
+		t.Error("a code counts once")
+	}
+	for what, err := range map[string]error{"reset": m.ResetMFA(ctx, adaID), "disable": m.DisableMFA(ctx, adaID, totp.Type)} {
+		if !errors.Is(err, ErrFollowing) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if left, made, err := m.RecoveryCodesLeft(ctx, adaID); err != nil || !made || left != 9 {
+		t.Errorf("after what was refused %d are left, %v", left, err)
+	}
+	unchanged(t, dir, before)
+	if _, err := os.Stat(filepath.Join(dir, extraFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a file of ours in their folder: %v", err)
+	}
+}
