@@ -21,12 +21,18 @@ type house struct {
 // newHouse opens a house in an empty folder. More providers and modules can be given.
 func newHouse(t testing.TB, o latchkey.Options) house {
 	t.Helper()
-	return newHouseOver(t, openStore(t), o)
+	return newHouseOver(t, openFile(t), o)
 }
 
+// alone is a store that nobody else changes, as it says.
+type alone struct{ latchkey.Store }
+
 // openStore opens a store in an empty folder. Tests with a clock of their own open it before they step into the bubble:
-// the store asks its file for news a few times a second, which would be often in ninety days.
-func openStore(t testing.TB) latchkey.Store {
+// the store asks its file for news a few times a second, which would be often in ninety days. By the clock in the bubble
+// it never did, and nothing would be taken from memory.
+func openStore(t testing.TB) latchkey.Store { return alone{openFile(t)} }
+
+func openFile(t testing.TB) latchkey.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
 	if err != nil {

@@ -21,8 +21,8 @@ type Store interface {
 	Close() error
 }
 
-// FarStore is a store whose changes by others arrive over a line that may be cut. The manager takes nothing from memory
-// while it is.
+// FarStore is a store that others change as well, and whose word of it may fail to arrive: a line may be cut, a file be out
+// of reach. The manager takes nothing from memory meanwhile.
 type FarStore interface {
 	// Current reports whether everything is known that others had changed a second ago. It is asked for each look-up and
 	// must be quick.

@@ -16,6 +16,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
 // Store is a latchkey.Store in a SQLite file. Every Update is on the disk, fsync included, when it returns.
@@ -26,13 +27,18 @@ type Store struct {
 	writer  *sql.DB // one connection, whose transactions lock the file from their beginning
 
 	origin    string // marks the changes of this Store among those of other processes
-	watchers  watchers
-	announce  sync.Mutex // held from a commit until its changes are told, so that they are told in order, one at a time
+	watchers  watch.List
+	ear       *watch.Ear
 	stop      context.CancelFunc
 	following sync.WaitGroup
 	closing   sync.Once
 	closed    error
 }
+
+var _ interface {
+	latchkey.Store
+	latchkey.FarStore
+} = (*Store)(nil)
 
 // Option changes how a store is opened.
 type Option func(*options)
@@ -61,7 +67,7 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if err := inspect(ctx, path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	s := &Store{path: path, origin: latchkey.NewID()}
+	s := &Store{path: path, origin: latchkey.NewID(), ear: watch.NewEar()}
 	defer func() {
 		if err != nil {
 			_ = s.closeDatabases()
@@ -125,12 +131,9 @@ func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) erro
 	if err := t.record(ctx, s.origin); err != nil {
 		return err
 	}
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	if err := began.Commit(); err != nil {
+	if err := s.watchers.TellAfter(began.Commit, t.changes); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.watchers.tell(t.changes)
 	return nil
 }
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -15,6 +12,8 @@ import (
 const (
 	// pollEvery is how often the file is asked whether another process has changed it.
 	pollEvery = 200 * time.Millisecond
+	// trustFor is how long what is known is relied on when the file is not asked again.
+	trustFor = 900 * time.Millisecond
 	// keepChanges is how long changes are kept for processes that have not read them yet.
 	keepChanges = time.Hour
 	// pruneEvery is how often older ones are deleted, and pruneStep how many between one poll and the next.
@@ -22,49 +21,12 @@ const (
 	pruneStep  = 1000
 )
 
-// watchers are those who want to hear of changes.
-type watchers struct {
-	mu   sync.Mutex
-	next int
-	fns  map[int]func([]latchkey.Change)
-}
-
 // Watch implements latchkey.Store.
-func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) {
-	w := &s.watchers
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.fns == nil {
-		w.fns = map[int]func([]latchkey.Change){}
-	}
-	w.next++
-	id := w.next
-	w.fns[id] = fn
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.fns, id)
-	}
-}
+func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }
 
-// tell calls the watchers, one after another and never two at the same time.
-func (s *Store) tell(changes []latchkey.Change) {
-	s.announce.Lock()
-	defer s.announce.Unlock()
-	s.watchers.tell(changes)
-}
-
-func (w *watchers) tell(changes []latchkey.Change) {
-	if len(changes) == 0 {
-		return
-	}
-	w.mu.Lock()
-	fns := slices.Collect(maps.Values(w.fns))
-	w.mu.Unlock()
-	for _, fn := range fns {
-		fn(changes)
-	}
-}
+// Current reports whether everything is known that other processes had changed a second ago. While the file cannot be
+// read, or is not read in time, nothing that was read earlier may be relied on.
+func (s *Store) Current() bool { return s.ear.Current(trustFor) }
 
 // follower reads what other processes have changed.
 type follower struct {
@@ -82,12 +44,14 @@ func (s *Store) follow(ctx context.Context) error {
 		return err
 	}
 	f := &follower{store: s, conn: conn, prune: time.Now().Add(pruneEvery)}
+	asked := s.ear.Now()
 	err = errors.Join(
 		conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&f.version),
 		conn.QueryRowContext(ctx, selectNewest).Scan(&f.last))
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
+	s.ear.Heard(asked)
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.following.Go(func() {
@@ -106,21 +70,31 @@ func (f *follower) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		news, err := f.news(ctx)
+		f.poll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			// Nothing is known until the file can be read again, and then everything may be different.
-			f.version = unread
-			news = []latchkey.Change{{Kind: latchkey.ChangesLost}}
-		}
-		f.store.tell(news)
 		if now := time.Now(); !now.Before(f.prune) {
 			if full := f.store.prune(ctx, now.Add(-keepChanges)); !full {
 				f.prune = now.Add(pruneEvery)
 			}
 		}
+	}
+}
+
+// poll tells the watchers what is new. Nothing is known when the file cannot be read, and when it can be read again
+// everything may be different.
+func (f *follower) poll(ctx context.Context) {
+	asked := f.store.ear.Now()
+	news, err := f.news(ctx)
+	switch {
+	case err == nil:
+		f.store.watchers.Tell(news)
+		f.store.ear.Heard(asked)
+	case ctx.Err() == nil:
+		f.version = unread
+		f.store.ear.Deaf()
+		f.store.watchers.Tell([]latchkey.Change{{Kind: latchkey.ChangesLost}})
 	}
 }
 
