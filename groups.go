@@ -3,6 +3,7 @@ package latchkey
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey/permission"
@@ -103,23 +104,61 @@ const groupSeparator = "\x00"
 
 // compile merges and compiles the policies of the groups in a key.
 func (m *Manager) compile(ctx context.Context, key string) (*permission.Permissions, error) {
+	var ids []string
+	if key != "" { // the key of no groups
+		ids = strings.Split(key, groupSeparator)
+	}
+	policies, err := m.policies(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return m.merged(ids, policies), nil
+}
+
+// policies returns those of groups, but for groups that were removed since the user was read.
+func (m *Manager) policies(ctx context.Context, groupIDs []string) ([]permission.Policy, error) {
 	var policies []permission.Policy
-	for id := range strings.SplitSeq(key, groupSeparator) {
-		if id == "" {
-			continue // the key of no groups
-		}
+	for _, id := range groupIDs {
 		g, err := m.store.Group(ctx, id)
 		if errors.Is(err, ErrNotFound) {
-			continue // removed since the user was read
+			continue
 		} else if err != nil {
 			return nil, err
 		}
 		policies = append(policies, g.Policy)
 	}
+	return policies, nil
+}
+
+func (m *Manager) merged(groupIDs []string, policies []permission.Policy) *permission.Permissions {
 	merged, err := permission.Merge(policies...)
 	if err != nil {
 		m.log.Warn("members of these groups are denied everything, because a policy is unsound",
-			"groups", strings.Split(key, groupSeparator), "error", err)
+			"groups", groupIDs, "error", err)
 	}
-	return permission.Compile(merged, m.lookup), nil
+	return permission.Compile(merged, m.lookup)
+}
+
+// Preview returns what a user would be allowed if a group had another policy: of a group that the user is no member of,
+// or that there is not yet, as if the user were. Nothing is changed. It is [ErrNotFound] for a user that does not exist,
+// and a [*permission.ValidationError] for a draft that the group would not be given.
+func (m *Manager) Preview(
+	ctx context.Context, userID, groupID string, draft permission.Policy,
+) (*permission.Permissions, error) {
+	u, err := m.User(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if err := draft.Validate(); err != nil {
+		return nil, err
+	}
+	if u.IsOwner {
+		return permission.Owner(), nil
+	}
+	others := slices.DeleteFunc(slices.Clone(u.GroupIDs), func(id string) bool { return id == groupID })
+	policies, err := m.policies(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	return m.merged(others, append(policies, draft)), nil
 }

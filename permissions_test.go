@@ -2,6 +2,7 @@ package latchkey_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -142,5 +143,66 @@ func TestPermissionsAskTheLookup(t *testing.T) {
 	where["lamp"] = "upstairs"
 	if !may.Check("light.hall", "read") {
 		t.Error("denied after the device moved upstairs")
+	}
+}
+
+// A draft is looked at before it is a group's policy, and changes nothing.
+func TestADraftCanBePreviewed(t *testing.T) {
+	where := registry{"light.hall": "lamp", "lamp": "downstairs"}
+	h := newHouse(t, latchkey.Options{Lookup: where})
+	ctx := t.Context()
+	owner := h.person(t, "anna")
+	lights := mustPolicy(t, `{"entities":{"domains":{"light":{"read":true}}}}`)
+	kids, err := h.CreateGroup(ctx, "Kids", lights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fans, err := h.CreateGroup(ctx, "Fans", mustPolicy(t, `{"entities":{"domains":{"fan":true}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob, nina := h.person(t, "bob", kids.ID, fans.ID), h.person(t, "nina", fans.ID)
+	downstairs := mustPolicy(t, `{"entities":{"area_ids":{"downstairs":{"control":true}}}}`)
+	for name, row := range map[string]struct {
+		user  latchkey.User
+		group string
+		want  string // of: the hall's light read, controlled; the fan controlled; a switch read
+	}{
+		"a member's group is replaced":        {bob, kids.ID, "no yes yes no"},
+		"another of a member's is replaced":   {bob, fans.ID, "yes yes no no"},
+		"somebody else is shown as a member":  {nina, kids.ID, "no yes yes no"},
+		"a group that is about to be made":    {bob, "", "yes yes yes no"},
+		"a group that there is not":           {nina, "nope", "no yes yes no"},
+		"an owner may do everything whatever": {owner, kids.ID, "yes yes yes yes"},
+	} {
+		p, err := h.Preview(ctx, row.user.ID, row.group, downstairs)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, q := range [][2]string{{"light.hall", "read"}, {"light.hall", "control"}, {"fan.attic", "control"}, {"switch.door", "read"}} {
+			got = append(got, map[bool]string{true: "yes", false: "no"}[p.Check(q[0], q[1])])
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%s: %s, want %s", name, got, row.want)
+		}
+	}
+	for _, u := range []latchkey.User{bob, nina} {
+		p, err := h.Permissions(ctx, u)
+		if err != nil || p.Check("light.hall", "control") || p.Check("light.hall", "read") != (u.ID == bob.ID) {
+			t.Errorf("a preview changed what %s may do: %v", u.Name, err)
+		}
+	}
+	if _, err := h.Preview(ctx, "nobody", kids.ID, downstairs); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("nobody: %v", err)
+	}
+	var unsound permission.Policy
+	if err := unsound.UnmarshalJSON([]byte(`{"entities":{"labels":true}}`)); err != nil {
+		t.Fatal(err)
+	}
+	var invalid *permission.ValidationError
+	if _, err := h.Preview(ctx, bob.ID, kids.ID, unsound); !errors.As(err, &invalid) {
+		t.Errorf("an unsound draft: %v", err)
 	}
 }

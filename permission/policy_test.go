@@ -90,6 +90,21 @@ func TestParseRefusesWhatIsNotOneJSONValue(t *testing.T) {
 	}
 }
 
+func TestASyntaxErrorSaysItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		``:                          "line 1: ",
+		"{":                         "line 1: ",
+		"{\n":                       "line 2: ",
+		"{\n\t\"entities\": tru\n}": "line 2: ",
+		"{\n\t\"entities\": {\n\t\tall: true\n\t}\n}": "line 3: ",
+		"\xff": "line 1: ",
+	} {
+		if _, err := permission.Parse([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "policy is not JSON: "+want) {
+			t.Errorf("%q: error %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestOfANameThatStandsTwiceTheLastCounts(t *testing.T) {
 	policy, err := permission.Parse([]byte(`{"entities": true, "entities": {"all": {"edit": true}, "all": {"read": true}}}`))
 	if err != nil {

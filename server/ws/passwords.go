@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -92,10 +91,7 @@ func (p passwords) change(ctx context.Context, c *Call, in ownPassword) (None, e
 	if err != nil {
 		return None{}, err
 	}
-	name := login.Text("username")
-	err = p.manager.TryPassword(ctx, p.local.Key(), name, c.Origin, func() error {
-		return p.local.ValidateLogin(ctx, name, in.Current)
-	})
+	err = p.local.ChangeOwnPassword(ctx, p.manager, login.Text("username"), in.Current, in.New, c.Origin)
 	var wait *latchkey.TooManyAttempts
 	switch {
 	case errors.Is(err, latchkey.ErrInvalidAuth):
@@ -103,10 +99,8 @@ func (p passwords) change(ctx context.Context, c *Call, in ownPassword) (None, e
 	case errors.As(err, &wait):
 		return None{}, &Error{Code: CodeHomeAssistant, Message: fmt.Sprintf(
 			"%s. Try again in %d seconds.", wait.Error(), int(wait.Wait/time.Second)+1)}
-	case err != nil:
-		return None{}, err
 	}
-	return None{}, loginError(p.local.ChangePassword(ctx, name, in.New))
+	return None{}, loginError(err)
 }
 
 type otherPassword struct {
@@ -155,11 +149,11 @@ func (p passwords) loginOf(ctx context.Context, userID string) (latchkey.Credent
 }
 
 func loginOf(u latchkey.User) (latchkey.Credentials, error) {
-	i := slices.IndexFunc(u.Credentials, func(c latchkey.Credentials) bool { return c.Provider.Type == passwordProvider })
-	if i < 0 {
+	login, ok := homeassistant.LoginOf(u)
+	if !ok {
 		return latchkey.Credentials{}, errNoLogin
 	}
-	return u.Credentials[i], nil
+	return login, nil
 }
 
 // loginError puts the provider's refusals of usernames and passwords into the words of the wire; other errors stay as

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 var (
@@ -49,9 +50,6 @@ type oneUser struct {
 	User userEntry `json:"user"`
 }
 
-// passwordProvider is the type of the credentials that have a username of their own.
-const passwordProvider = "homeassistant"
-
 func describe(u latchkey.User) userEntry {
 	entry := userEntry{
 		ID: u.ID, Name: u.Name, IsOwner: u.IsOwner, IsActive: u.IsActive, LocalOnly: u.LocalOnly,
@@ -60,10 +58,10 @@ func describe(u latchkey.User) userEntry {
 	}
 	for i, c := range u.Credentials {
 		entry.Credentials[i].Type = c.Provider.Type
-		if entry.Username == nil && c.Provider.Type == passwordProvider {
-			name := c.Text("username")
-			entry.Username = &name
-		}
+	}
+	if login, ok := homeassistant.LoginOf(u); ok {
+		name := login.Text("username")
+		entry.Username = &name
 	}
 	return entry
 }
