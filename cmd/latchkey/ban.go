@@ -1,13 +1,12 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -45,7 +44,21 @@ func (f storeFlags) withBans(p *program, do func(ban.List) error) (err error) {
 
 type banList struct {
 	storeFlags
-	JSON bool `name:"json" help:"Print a JSON array."`
+	jsonFlag
+}
+
+// banRow is what the list shows of a ban.
+type banRow struct {
+	Address  string     `json:"address"`
+	BannedAt *time.Time `json:"banned_at"` // null where nobody knows
+}
+
+func (r banRow) cells() []string {
+	since := "unknown"
+	if r.BannedAt != nil {
+		since = moment(*r.BannedAt)
+	}
+	return []string{r.Address, since}
 }
 
 // Run lists the latest first.
@@ -56,43 +69,14 @@ func (c *banList) Run(p *program) error {
 			return err
 		}
 		order := slices.SortedFunc(maps.Keys(bans), func(a, b netip.Addr) int {
-			if later := bans[b].Compare(bans[a]); later != 0 {
-				return later
-			}
-			return a.Compare(b)
+			return cmp.Or(bans[b].Compare(bans[a]), a.Compare(b))
 		})
-		if c.JSON {
-			return c.printJSON(p, order, bans)
-		}
-		table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "ADDRESS\tSINCE") // a failure shows when it is flushed
+		var rows []banRow
 		for _, addr := range order {
-			since := "unknown"
-			if at := bans[addr]; !at.IsZero() {
-				since = at.Local().Format(time.DateTime)
-			}
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", addr, since)
+			rows = append(rows, banRow{addr.String(), instant(bans[addr])})
 		}
-		return table.Flush()
+		return printRows(p.stdout, c.JSON, []string{"ADDRESS", "SINCE"}, each(rows), banRow.cells)
 	})
-}
-
-func (*banList) printJSON(p *program, order []netip.Addr, bans map[netip.Addr]time.Time) error {
-	type entry struct {
-		Address  string     `json:"address"`
-		BannedAt *time.Time `json:"banned_at"`
-	}
-	list := []entry{}
-	for _, addr := range order {
-		e := entry{Address: addr.String()}
-		if at := bans[addr].UTC(); !at.IsZero() {
-			e.BannedAt = &at
-		}
-		list = append(list, e)
-	}
-	encoder := json.NewEncoder(p.stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(list)
 }
 
 type banAdd struct {

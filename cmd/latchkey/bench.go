@@ -27,7 +27,7 @@ func (c *benchSeed) Validate() error {
 	return nil
 }
 
-// Run fills the store, and tells about it every second.
+// Run fills the store.
 func (c *benchSeed) Run(p *program) (err error) {
 	settings, err := c.load(p)
 	if err != nil {
@@ -45,13 +45,10 @@ func (c *benchSeed) Run(p *program) (err error) {
 	if people {
 		return errors.New("there are users in the store already: name an empty one with --store")
 	}
-	began, told := time.Now(), time.Now()
-	err = bench.Seed(p.ctx, store, bench.Size{Users: c.Users, TokensEach: c.Tokens}, func(users int) {
-		if time.Since(told) >= time.Second {
-			told = time.Now()
-			_, _ = fmt.Fprintf(p.stderr, "%d of %d users\n", users, c.Users)
-		}
-	})
+	began := time.Now()
+	w := p.stderr.begin("making users", "users", c.Users)
+	defer w.end()
+	err = bench.Seed(p.ctx, store, bench.Size{Users: c.Users, TokensEach: c.Tokens}, func(users int) { w.done.Store(int64(users)) })
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
@@ -14,14 +12,11 @@ import (
 
 type checkCommand struct {
 	storeFlags
+	jsonFlag
 	Username string `arg:"" help:"Whose permission is checked."`
 	EntityID string `arg:"" placeholder:"ENTITY_ID" help:"Of what, such as light.hall."`
 	Key      string `arg:"" enum:"read,control,edit" help:"To do what: read, control or edit."`
-	JSON     bool   `name:"json" help:"Print the answer as JSON."`
 }
-
-// errDenied says that the answer is no. It was printed already.
-var errDenied = errors.New("denied")
 
 // answer is what the command prints.
 type answer struct {
@@ -42,12 +37,7 @@ type groupAnswer struct {
 
 // Run answers whether a user may do something, and why. It reads only, beside whoever has the store open.
 func (c *checkCommand) Run(p *program) (err error) {
-	settings, err := c.load(p)
-	if err != nil {
-		return err
-	}
-	settings.MustExist, settings.ReadOnly = true, true
-	running, err := config.Open(p.ctx, settings, newLogger(settings, p.stderr))
+	running, err := c.read(p)
 	if err != nil {
 		return err
 	}
@@ -64,7 +54,7 @@ func (c *checkCommand) Run(p *program) (err error) {
 		return err
 	}
 	if !a.Allowed {
-		return errDenied
+		return errNo
 	}
 	return nil
 }
@@ -97,11 +87,9 @@ func (c *checkCommand) explain(p *program, r *config.Running, u latchkey.User) (
 
 func (c *checkCommand) print(w io.Writer, a answer) error {
 	if c.JSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(a)
+		return printJSON(w, a)
 	}
-	_, _ = fmt.Fprintln(w, printable(a.Because)) // a failure shows when the table is flushed
+	_, _ = fmt.Fprintln(w, printable(a.Because)) // a failure shows when the table is ended
 	if a.Device != "" {
 		_, _ = fmt.Fprintf(w, "%s belongs to the device %s", printable(c.EntityID), printable(a.Device))
 		if a.Area != "" {
@@ -109,12 +97,12 @@ func (c *checkCommand) print(w io.Writer, a answer) error {
 		}
 		_, _ = fmt.Fprintln(w)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(a.Groups) > 0 {
-		_, _ = fmt.Fprintln(table, "GROUP\tID\tBY ITSELF")
+	if len(a.Groups) == 0 {
+		return nil
 	}
+	t := newTable(w, "GROUP", "ID", "BY ITSELF")
 	for _, g := range a.Groups {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", printable(g.Name), printable(g.ID), printable(g.Because))
+		t.row(g.Name, g.ID, g.Because)
 	}
-	return table.Flush()
+	return t.end()
 }

@@ -5,24 +5,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
-)
-
-// The exit codes.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-	exitDenied = 3
 )
 
 const epilogue = `
@@ -32,8 +24,6 @@ and so on). A flag overrules the environment, which overrules the file.
 LATCHKEY_SEAL_KEY holds the key that seals the secrets in the store, where it is
 not kept in a file beside it.
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the answer of
-check is no.
 `
 
 func main() {
@@ -53,23 +43,27 @@ func main() {
 type program struct {
 	ctx    context.Context
 	stdin  io.Reader
+	lines  *bufio.Reader // of stdin
 	stdout io.Writer
-	stderr io.Writer
+	stderr *screen
 	env    func(name string) (value string, ok bool)
 }
 
 type commands struct {
 	Help helpFlag `short:"h" help:"Show help."`
 
-	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	User    userCommands   `cmd:"" help:"Add and list users, and set their passwords."`
-	Token   tokenCommands  `cmd:"" help:"Make long-lived access tokens."`
-	Ban     banCommands    `cmd:"" help:"List, add and lift bans of addresses."`
-	Check   checkCommand   `cmd:"" help:"Say whether a user may do something with an entity, and why."`
-	Import  importCommand  `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
-	Export  exportCommand  `cmd:"" help:"Copy users, sessions and tokens into another store."`
-	Bench   benchCommands  `cmd:"" hidden:"" help:"Make stores to measure with."`
-	Version versionCommand `cmd:"" help:"Show the version of the program."`
+	Serve   serveCommand    `cmd:"" help:"Run the server."`
+	User    userCommands    `cmd:"" help:"List, add, change and delete users."`
+	Group   groupCommands   `cmd:"" help:"List, make, change and delete groups, which say what their members may do."`
+	Session sessionCommands `cmd:"" help:"List where users are signed in, and end that."`
+	Token   tokenCommands   `cmd:"" help:"Make, list and remove long-lived access tokens."`
+	MFA     mfaCommands     `cmd:"" name:"mfa" help:"Set up, disable and reset second factors."`
+	Ban     banCommands     `cmd:"" help:"List, add and lift bans of addresses."`
+	Check   checkCommand    `cmd:"" help:"Say whether a user may do something with an entity, and why."`
+	Import  importCommand   `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
+	Export  exportCommand   `cmd:"" help:"Copy users, sessions and tokens into another store."`
+	Bench   benchCommands   `cmd:"" hidden:"" help:"Make stores to measure with."`
+	Version versionCommand  `cmd:"" help:"Show the version of the program."`
 }
 
 // run is the program: it runs one command line and returns the exit code. The context ends when it is to wind up.
@@ -80,9 +74,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Name("latchkey"),
 		kong.Description("Users, permissions, sessions and tokens for a house, spoken as Home Assistant's clients expect."),
 		kong.Writers(stdout, stderr), kong.NoDefaultHelp(), kong.Help(printHelp),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 	)
 	if err != nil {
-		return fail(stderr, err)
+		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", oneLine(err))
+		return exitFailed
 	}
 	command, err := parser.Parse(args)
 	if errors.Is(err, errHelpShown) {
@@ -91,23 +87,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
 		return exitUsage
 	}
-	err = command.Run(&program{ctx, stdin, stdout, stderr, env})
-	if errors.Is(err, errDenied) {
-		return exitDenied
-	} else if err != nil {
-		return fail(stderr, err)
+	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env}))
+	if say != "" {
+		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", say)
 	}
-	return exitOK
-}
-
-func fail(stderr io.Writer, err error) int {
-	_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", oneLine(err))
-	return exitFailed
-}
-
-// oneLine returns the text of an error that may be made of several.
-func oneLine(err error) string {
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
+	return code
 }
 
 // helpFlag shows help and ends the parsing with errHelpShown.
@@ -127,7 +111,7 @@ func printHelp(options kong.HelpOptions, command *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, command); err != nil {
 		return err
 	}
-	_, err := io.WriteString(command.Stdout, epilogue)
+	_, err := io.WriteString(command.Stdout, epilogue+exitHelp())
 	return err
 }
 

@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "halt": scriptHalt, "http": scriptHTTP, "signin": scriptSignIn, "sql": scriptSQL,
-			"exitcode": scriptExitCode,
+			"exitcode": scriptExitCode, "find": scriptFind, "until": scriptUntil,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}

@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
-// maxLine is how much of standard input is read: more than any password may have.
+// maxLine is how much is read as one line of standard input: more than any password may have.
 const maxLine = 64 << 10
 
 // passwordFlag lets a script give the password.
@@ -24,10 +22,10 @@ type passwordFlag struct {
 // password reads the new password of somebody: a line of standard input, or what is typed twice on the terminal.
 func (f passwordFlag) password(p *program, username string) (string, error) {
 	if f.PasswordStdin {
-		return readLine(p.stdin)
+		return passwordLine(p)
 	}
-	terminal, ok := p.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+	terminal, ok := terminalOf(p.stdin)
+	if !ok {
 		return "", errors.New("standard input is not a terminal to ask for the password: use --password-stdin")
 	}
 	answers, err := askUnseen(p, terminal, fmt.Sprintf("New password for %s: ", printable(username)), "The same again: ")
@@ -40,16 +38,15 @@ func (f passwordFlag) password(p *program, username string) (string, error) {
 	return answers[0], nil
 }
 
-// readLine reads one line and removes its ending, and nothing else: white space may be part of a password.
-func readLine(r io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(r, maxLine)).ReadString('\n')
-	if errors.Is(err, io.EOF) && line == "" {
+// passwordLine reads a password as one line: white space may be part of it.
+func passwordLine(p *program) (string, error) {
+	line, err := p.line()
+	if errors.Is(err, io.EOF) {
 		return "", errors.New("standard input holds no password: give it as one line")
-	} else if err != nil && !errors.Is(err, io.EOF) {
+	} else if err != nil {
 		return "", fmt.Errorf("read the password from standard input: %w", err)
 	}
-	line = strings.TrimSuffix(line, "\n")
-	return strings.TrimSuffix(line, "\r"), nil
+	return line, nil
 }
 
 // maxTyped is how many characters a terminal takes of a line; what is typed behind them would be lost unseen.

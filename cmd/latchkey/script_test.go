@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
@@ -92,6 +93,30 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: http METHOD PATH [NAME=VALUE...]")
 	}
+	status, body := scriptRequest(ts, args)
+	_, err := fmt.Fprintf(ts.Stdout(), "%d\n%s", status, body)
+	ts.Check(err)
+}
+
+// scriptUntil sends a request again and again until it is answered with a status, as it has to be within a second after
+// another process changed something: until STATUS METHOD PATH [NAME=VALUE…].
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: until STATUS METHOD PATH [NAME=VALUE...]")
+	}
+	last := time.Now().Add(30 * time.Second) // whatever else the machine does
+	for {
+		status, body := scriptRequest(ts, args[1:])
+		if strconv.Itoa(status) == args[0] {
+			return
+		}
+		if time.Now().After(last) {
+			ts.Fatalf("the answer stays %d %s", status, body)
+		}
+	}
+}
+
+func scriptRequest(ts *testscript.TestScript, args []string) (status int, body []byte) {
 	form, bearer := url.Values{}, ""
 	for _, arg := range args[2:] {
 		name, value, _ := strings.Cut(arg, "=")
@@ -112,9 +137,9 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer func() { _ = res.Body.Close() }()
-	_, _ = fmt.Fprintln(ts.Stdout(), res.StatusCode)
-	_, err = io.Copy(ts.Stdout(), res.Body)
+	body, err = io.ReadAll(res.Body)
 	ts.Check(err)
+	return res.StatusCode, body
 }
 
 // scriptSignIn signs in with username and password, as a client does, and sets $REFRESH to the refresh token. With !
@@ -195,4 +220,17 @@ func scriptExitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strconv.Itoa(code); got != args[0] {
 		ts.Fatalf("the exit code is %s, want %s", got, args[0])
 	}
+}
+
+// scriptFind sets a variable to what an expression finds in the last standard output or standard error: find NAME
+// EXPRESSION stdout|stderr.
+func scriptFind(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: find NAME EXPRESSION stdout|stderr")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(found) != 2 {
+		ts.Fatalf("%s does not match %q with one group", args[2], args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
 	"github.com/seed-6a977b3d/latchkey/config"
+	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 )
 
 // storeFlags are the flags of every command that opens the store.
@@ -55,7 +57,28 @@ func (f storeFlags) open(p *program, make bool) (*config.Running, error) {
 		return nil, err
 	}
 	c.MustExist = !make
-	return config.Open(p.ctx, c, newLogger(c, p.stderr))
+	return openBeside(p, c)
+}
+
+// read opens the store only to read it, also where a server has it for itself. There must be one.
+func (f storeFlags) read(p *program) (*config.Running, error) {
+	c, err := f.load(p)
+	if err != nil {
+		return nil, err
+	}
+	c.MustExist = true
+	c.ReadOnly = !c.Store.Follow // what is followed may be opened any number of times, and has sessions beside it
+	return openBeside(p, c)
+}
+
+func openBeside(p *program, c config.Config) (*config.Running, error) {
+	w := p.stderr.begin("opening "+c.Store.String(), "", noEndKnown)
+	defer w.end()
+	running, err := config.Open(p.ctx, c, newLogger(c, p.stderr))
+	if errors.Is(err, hassfile.ErrLocked) {
+		err = fmt.Errorf("%w; the pages of the server that runs do the same", err)
+	}
+	return running, err
 }
 
 // newLogger returns the log of a program that is configured so.
@@ -65,4 +88,11 @@ func newLogger(c config.Config, w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// closeAfter closes what a command has opened and keeps its first error.
+func closeAfter(r *config.Running, err *error) {
+	if closeErr := r.Close(); *err == nil && closeErr != nil {
+		*err = fmt.Errorf("close the store: %w", closeErr)
+	}
 }

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/pquerna/otp/totp"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,14 +47,21 @@ type session struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	screen bytes.Buffer
+	seen   int // of the screen
 	person *os.File
 }
 
 func atTerminal(t *testing.T, args ...string) *session {
 	t.Helper()
+	return atTerminalWith(t, nil, args...)
+}
+
+// atTerminalWith does so with more in the environment.
+func atTerminalWith(t *testing.T, env []string, args ...string) *session {
+	t.Helper()
 	person, program := terminal(t)
 	s := &session{t: t, cmd: exec.Command(binary, args...), person: person}
-	s.cmd.Env = []string{"TERM=xterm"}
+	s.cmd.Env = append([]string{"TERM=xterm"}, env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = program, program, program
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -60,11 +71,14 @@ func atTerminal(t *testing.T, args ...string) *session {
 	return s
 }
 
-// see reads the screen until it shows the text.
+// see reads the screen until it shows the text, behind what was seen before.
 func (s *session) see(text string) {
 	s.t.Helper()
-	seen := s.screen.Len()
-	for !strings.Contains(s.screen.String()[seen:], text) {
+	for {
+		if at := strings.Index(s.screen.String()[s.seen:], text); at >= 0 {
+			s.seen += at + len(text)
+			return
+		}
 		b := make([]byte, 1024)
 		n, err := s.person.Read(b)
 		s.screen.Write(b[:n])
@@ -163,4 +177,127 @@ func settingsOf(t *testing.T, s *session) *unix.Termios {
 		t.Fatal(err)
 	}
 	return settings
+}
+
+func TestAPersonIsAskedBeforeSomethingIsLost(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "latchkey.db")
+	for _, name := range []string{"anna", "ben"} {
+		add := exec.Command(binary, "user", "add", name, "--password-stdin", "--store", store)
+		add.Stdin = strings.NewReader("correct horse battery\n")
+		if out, err := add.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	for _, answer := range []struct {
+		typed string
+		code  int
+		says  string
+	}{
+		{"", exitUnconfirmed, "nothing was changed"},
+		{"no", exitUnconfirmed, "nothing was changed"},
+		{"\x04", exitUnconfirmed, "nothing was changed"}, // Ctrl-D
+		{"Yes", exitOK, "deleted ben, with 0 sessions and 0 long-lived tokens"},
+		{"y", exitFailed, "user \"ben\" not found"}, // nobody is asked about
+	} {
+		s := atTerminal(t, "user", "delete", "ben", "--store", store)
+		if answer.code != exitFailed {
+			s.see("Delete ben (ben, ")
+			s.see("? Lost are the login, the second factors, 0 sessions and 0 long-lived tokens. [y/N] ")
+			s.enter(answer.typed)
+		}
+		code := s.end()
+		if screen := s.screen.String(); code != answer.code || !strings.Contains(screen, answer.says) {
+			t.Errorf("after %q: exit code %d, and the screen shows %q", answer.typed, code, screen)
+		}
+	}
+}
+
+func TestWhoInterruptsAQuestionChangesNothing(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "latchkey.db")
+	add := exec.Command(binary, "group", "create", "Kids", "--store", store)
+	first := exec.Command(binary, "user", "add", "anna", "--password-stdin", "--store", store)
+	first.Stdin = strings.NewReader("correct horse battery\n")
+	for _, c := range []*exec.Cmd{first, add} {
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	s := atTerminal(t, "group", "delete", "Kids", "--store", store)
+	s.see("[y/N] ")
+	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(); code != exitFailed || !strings.Contains(s.screen.String(), "ended by a signal") {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+	s = atTerminal(t, "group", "show", "Kids", "--store", store)
+	if code := s.end(); code != exitOK {
+		t.Errorf("the group is gone: %q", s.screen.String())
+	}
+}
+
+// A database that does not answer takes a minute.
+func TestWhatTakesLongIsToldAtATerminal(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	key := "LATCHKEY_SEAL_KEY=" + strings.Repeat("5a", 32)
+	s := atTerminalWith(t, []string{key}, "user", "list", "--store", "postgres://house@"+nobody+"/latchkey")
+	s.see("opening postgres://house@" + nobody + "/latchkey … 1 s")
+	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if screen := s.screen.String(); !strings.Contains(screen, wipe+"latchkey: ") {
+		t.Errorf("the line was not wiped: %q", screen)
+	}
+}
+
+// spec: mfa.md §4, "Set-up flow".
+func TestASecondFactorIsSetUpAtTheTerminal(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "latchkey.db")
+	add := exec.Command(binary, "user", "add", "anna", "--password-stdin", "--store", store)
+	add.Stdin = strings.NewReader("correct horse battery\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := atTerminal(t, "mfa", "enable", "anna", "--store", store)
+	s.see("\x1b[30;107m") // the QR code
+	s.see("Address: otpauth://totp/Home%20Assistant:anna?secret=")
+	s.see("Code: ")
+	secret := regexp.MustCompile(`Secret:  ([A-Z2-7]{32})`).FindStringSubmatch(s.screen.String())
+	if secret == nil {
+		t.Fatalf("the screen shows no secret: %q", s.screen.String())
+	}
+	s.enter("000")
+	s.see("That is not the right code.")
+	s.see("Code: ")
+	if shown := strings.Count(s.screen.String(), "Secret:"); shown != 1 {
+		t.Errorf("the secret is shown %d times", shown)
+	}
+	code, err := totp.GenerateCode(secret[1], time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.enter(code)
+	if code := s.end(); code != exitOK || !strings.Contains(s.screen.String(), "anna has set up Authenticator app") {
+		t.Fatalf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+	s = atTerminal(t, "mfa", "status", "anna", "--store", store)
+	if code := s.end(); code != exitOK || !regexp.MustCompile(`totp +Authenticator app +yes`).MatchString(s.screen.String()) {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+	s = atTerminal(t, "mfa", "disable", "anna", "--store", store)
+	s.see("End the second factor Authenticator app of anna")
+	s.enter("y")
+	if code := s.end(); code != exitOK {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -17,8 +15,8 @@ import (
 // transferFlags are what import and export have in common.
 type transferFlags struct {
 	storeFlags
+	jsonFlag
 	DryRun bool `help:"Show what would be done, and do nothing."`
-	JSON   bool `name:"json" help:"Print what is done as JSON."`
 }
 
 type importCommand struct {
@@ -131,23 +129,19 @@ func (c *transferFlags) report(w io.Writer, items []transfer.Item, what string) 
 		if items == nil {
 			items = []transfer.Item{}
 		}
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(items)
+		return printJSON(w, items)
 	}
 	if len(items) == 0 {
 		_, err := fmt.Fprintln(w, "nothing to do: both hold the same")
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ACTION\tKIND\tID\tNAME\tNOTE") // a failure shows when it is flushed
+	t := newTable(w, "ACTION", "KIND", "ID", "NAME", "NOTE")
 	counts := map[transfer.Action]int{}
 	for _, item := range items {
 		counts[item.Action]++
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
-			item.Action, item.Kind, printable(item.ID), printable(item.Name), printable(item.Note))
+		t.row(string(item.Action), item.Kind, item.ID, item.Name, item.Note)
 	}
-	if err := table.Flush(); err != nil {
+	if err := t.end(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%d records %s, %d left behind, %d in conflict\n",

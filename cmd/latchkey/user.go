@@ -2,169 +2,40 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
+	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
-	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 type userCommands struct {
-	Add    userAdd    `cmd:"" help:"Add a user who signs in with a password. The first one becomes the owner."`
-	List   userList   `cmd:"" help:"List all users."`
-	Passwd userPasswd `cmd:"" help:"Set the password of a user and end their sessions."`
+	List       userList       `cmd:"" help:"List users, the oldest first."`
+	Show       userShow       `cmd:"" help:"Show a user, with logins, second factors, sessions and tokens."`
+	Add        userAdd        `cmd:"" help:"Add a user who signs in with a password. The first one becomes the owner."`
+	Login      userLogin      `cmd:"" help:"Let a user who has no password sign in with one."`
+	Passwd     userPasswd     `cmd:"" help:"Set the password of a user and end their sessions."`
+	Rename     userRename     `cmd:"" help:"Change what a user is called."`
+	Username   userUsername   `cmd:"" help:"Change what a user signs in with. Password and sessions stay."`
+	Set        userSet        `cmd:"" help:"Change the groups of a user, and whether they sign in at home only."`
+	Activate   userActivate   `cmd:"" help:"Let a user sign in again."`
+	Deactivate userDeactivate `cmd:"" help:"Keep a user from signing in, and end all their sessions and tokens."`
+	Delete     userDelete     `cmd:"" help:"Delete a user with everything that is theirs."`
 }
 
-type userAdd struct {
-	storeFlags
-	passwordFlag
-	Username string `arg:"" help:"What the user signs in with. Case does not matter."`
-	Name     string `help:"What the user is called; the username unless set."`
-	Group    string `placeholder:"GROUP" help:"system-admin, system-users, system-read-only or a group of your own; unless set, system-admin for the first user and system-users for the others."`
+// userArg names the user that a command is about.
+type userArg struct {
+	User string `arg:"" help:"The user's username, or id."`
 }
 
-// Run makes the user.
-func (c *userAdd) Run(p *program) (err error) {
-	running, err := c.open(p, true)
-	if err != nil {
-		return err
-	}
-	defer closeAfter(running, &err)
-	password, err := c.password(p, c.Username)
-	if err != nil {
-		return err
-	}
-	login, err := running.Passwords.NewLogin(p.ctx, latchkey.NormalizeUsername(c.Username), password)
-	if err != nil {
-		return err
-	}
-	n := latchkey.NewUser{Name: latchkey.Text(c.Name), GroupIDs: []string{c.Group}}
-	with := []latchkey.WithUser{completeSetup, login.GiveTo}
-	if c.Name == "" {
-		n.Name.Text = c.Username
-	}
-	if c.Group == "" {
-		n.GroupIDs[0] = latchkey.GroupUser
-		with = append(with, promoteOwner)
-	}
-	u, err := running.Manager.CreateUser(p.ctx, n, with...)
-	if err != nil {
-		return adviseGroups(p.ctx, running.Manager, c.Group, err)
-	}
-	role := "in the group " + strings.Join(u.GroupIDs, ", ")
-	if u.IsOwner {
-		role += ", as the owner"
-	}
-	_, err = fmt.Fprintf(p.stdout, "added user %s %s\n", printable(latchkey.NormalizeUsername(c.Username)), role)
-	return err
+type credentialsRow struct {
+	Type string `json:"type"`
 }
 
-// completeSetup marks the first step of the set-up as done together with the first account (onboarding.md S-3).
-func completeSetup(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
-	if !u.IsOwner {
-		return nil
-	}
-	if err := tx.CompleteOnboarding(ctx, latchkey.OnboardingUser); !errors.Is(err, latchkey.ErrExists) {
-		return err
-	}
-	return nil
-}
-
-// promoteOwner makes an owner an administrator, too, where nothing else was asked for. Who is the owner is known only
-// inside the transaction.
-func promoteOwner(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
-	if !u.IsOwner {
-		return nil
-	}
-	u.GroupIDs = []string{latchkey.GroupAdmin}
-	return tx.UpdateUser(ctx, u)
-}
-
-// adviseGroups adds the groups that exist to an error about one that does not.
-func adviseGroups(ctx context.Context, m *latchkey.Manager, group string, err error) error {
-	groups, listErr := m.Groups(ctx)
-	if group == "" || listErr != nil || !errors.Is(err, latchkey.ErrValue) {
-		return err
-	}
-	var ids []string
-	for _, g := range groups {
-		if g.ID == group {
-			return err
-		}
-		ids = append(ids, g.ID)
-	}
-	return fmt.Errorf("--group: %w; the groups are %s", err, strings.Join(ids, ", "))
-}
-
-type userPasswd struct {
-	storeFlags
-	passwordFlag
-	Username string `arg:"" help:"The user's username."`
-}
-
-// Run sets the password and ends the sessions, so that whoever knew the old one is out (security.md 11).
-func (c *userPasswd) Run(p *program) (err error) {
-	running, err := c.open(p, false)
-	if err != nil {
-		return err
-	}
-	defer closeAfter(running, &err)
-	// Asked before the password is, so that nobody types one for nothing.
-	records, err := running.Store.Passwords(p.ctx, c.Username)
-	if err != nil {
-		return err
-	}
-	if len(records) == 0 {
-		return unknownUser(c.Username)
-	}
-	password, err := c.password(p, c.Username)
-	if err != nil {
-		return err
-	}
-	reset, err := running.Passwords.ResetPassword(p.ctx, c.Username, password)
-	if errors.Is(err, homeassistant.ErrUserNotFound) {
-		return unknownUser(c.Username)
-	} else if err != nil {
-		return err
-	}
-	text := fmt.Sprintf("set the password of %s and ended %s",
-		printable(records[0].Username), count(reset.SessionsEnded, "session"))
-	if reset.TokensKept > 0 {
-		text += fmt.Sprintf("; %s still valid", count(reset.TokensKept, "long-lived token"))
-	}
-	_, err = fmt.Fprintln(p.stdout, text)
-	return err
-}
-
-// userNamed returns the user who signs in with a username, or an error that is latchkey.ErrNotFound.
-func userNamed(ctx context.Context, r *config.Running, username string) (latchkey.User, error) {
-	credentials, err := r.Passwords.Credentials(ctx, map[string]any{"username": username})
-	if err != nil {
-		return latchkey.User{}, err
-	}
-	u, err := r.Manager.UserByCredentials(ctx, credentials)
-	if errors.Is(err, latchkey.ErrNotFound) {
-		return latchkey.User{}, unknownUser(username)
-	}
-	return u, err
-}
-
-func unknownUser(username string) error {
-	return fmt.Errorf("user %q %w: `latchkey user list` shows who there is", username, latchkey.ErrNotFound)
-}
-
-type userList struct {
-	storeFlags
-	JSON bool `name:"json" help:"Print a JSON array."`
-}
-
-// userRow is what the list shows of a user.
+// userRow is a user as administrators see it on the wire (websocket.md §6).
 type userRow struct {
 	ID              string              `json:"id"`
 	Username        latchkey.NullString `json:"username"`
@@ -174,81 +45,188 @@ type userRow struct {
 	SystemGenerated bool                `json:"system_generated"`
 	LocalOnly       bool                `json:"local_only"`
 	GroupIDs        []string            `json:"group_ids"`
+	Credentials     []credentialsRow    `json:"credentials"`
+}
+
+// describe returns what is shown of a user.
+func describe(r *config.Running, u latchkey.User) userRow {
+	row := userRow{
+		ID: u.ID, Username: usernameOf(r, u), Name: u.Name, IsOwner: u.IsOwner, IsActive: u.IsActive,
+		SystemGenerated: u.SystemGenerated, LocalOnly: u.LocalOnly, GroupIDs: append([]string{}, u.GroupIDs...),
+		Credentials: make([]credentialsRow, len(u.Credentials)),
+	}
+	for i, c := range u.Credentials {
+		row.Credentials[i].Type = c.Provider.Type
+	}
+	return row
+}
+
+func (r userRow) cells() []string {
+	return []string{
+		r.ID, r.Username.Text, r.Name.Text, yes(r.IsOwner), yes(r.IsActive), strings.Join(r.GroupIDs, ","),
+		yes(r.LocalOnly), yes(r.SystemGenerated),
+	}
+}
+
+// printUser says what became of a user, or prints it for scripts.
+func (f jsonFlag) printUser(p *program, r *config.Running, u latchkey.User, format string, args ...any) error {
+	if f.JSON {
+		return printJSON(p.stdout, describe(r, u))
+	}
+	_, err := fmt.Fprintf(p.stdout, format+"\n", args...)
+	return err
+}
+
+type userList struct {
+	storeFlags
+	jsonFlag
+	Search string `placeholder:"TEXT" help:"Only users whose name or username contains this, or whose id it is."`
+	Limit  int    `placeholder:"N" help:"At most so many."`
+	After  string `placeholder:"ID" help:"Begin behind the user with this id."`
+}
+
+// Validate is called by the parser.
+func (c *userList) Validate() error {
+	if c.Limit < 0 {
+		return errors.New("--limit: must be 1 or more")
+	}
+	return nil
 }
 
 // Run lists the users in the order of their creation.
 func (c *userList) Run(p *program) (err error) {
-	running, err := c.open(p, false)
+	running, err := c.read(p)
 	if err != nil {
 		return err
 	}
 	defer closeAfter(running, &err)
-	rows := []userRow{}
-	for u, err := range running.Manager.Users(p.ctx) {
-		if err != nil {
-			return err
-		}
-		row := userRow{
-			ID: u.ID, Name: u.Name, IsOwner: u.IsOwner, IsActive: u.IsActive, SystemGenerated: u.SystemGenerated,
-			LocalOnly: u.LocalOnly, GroupIDs: append([]string{}, u.GroupIDs...),
-		}
-		for _, credentials := range u.Credentials {
-			if credentials.Provider == running.Passwords.Key() && !row.Username.Valid {
-				row.Username = latchkey.Text(credentials.Text("username"))
+	w := p.stderr.begin("reading users", "users", noEndKnown)
+	defer w.end()
+	last := ""
+	rows := func(yield func(userRow, error) bool) {
+		for u, err := range c.users(p.ctx, running.Manager) {
+			last = u.ID
+			if w.done.Add(1); !yield(describe(running, u), err) {
+				return
 			}
 		}
-		rows = append(rows, row)
 	}
-	if c.JSON {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(rows)
+	headings := []string{"ID", "USERNAME", "NAME", "OWNER", "ACTIVE", "GROUPS", "LOCAL ONLY", "SYSTEM"}
+	if err := printRows(p.stdout, c.JSON, headings, rows, userRow.cells); err != nil {
+		return err
 	}
-	return writeTable(p.stdout, rows)
+	if c.Limit > 0 && w.done.Load() == int64(c.Limit) {
+		_, err = fmt.Fprintf(p.stderr, "There may be more: --after %s goes on.\n", printable(last))
+	}
+	return err
 }
 
-func writeTable(w io.Writer, rows []userRow) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tUSERNAME\tNAME\tOWNER\tACTIVE\tGROUPS\tLOCAL ONLY\tSYSTEM")
-	for _, r := range rows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			printable(r.ID), printable(r.Username.Text), printable(r.Name.Text), yes(r.IsOwner), yes(r.IsActive),
-			printable(strings.Join(r.GroupIDs, ",")), yes(r.LocalOnly), yes(r.SystemGenerated))
-	}
-	return table.Flush() // the first error of all writes
-}
+// pageSize is how many users are read at a time.
+const pageSize = 500
 
-func yes(b bool) string {
-	if b {
-		return "yes"
+// users goes through the users that were asked for.
+func (c *userList) users(ctx context.Context, m *latchkey.Manager) iter.Seq2[latchkey.User, error] {
+	if c.Search == "" && c.After == "" && c.Limit == 0 {
+		return m.Users(ctx)
 	}
-	return "no"
-}
-
-// printable returns a text as one cell of a table. Control characters in it, which could play tricks with a terminal,
-// are replaced.
-func printable(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	return func(yield func(latchkey.User, error) bool) {
+		after, left := c.After, c.Limit
+		for {
+			size := pageSize
+			if c.Limit > 0 {
+				size = min(size, left)
+			}
+			page, err := m.FindUsers(ctx, c.Search, after, size)
+			if errors.Is(err, latchkey.ErrNotFound) {
+				err = fmt.Errorf("--after: user %q %w: use an id that was listed", after, latchkey.ErrNotFound)
+			}
+			if err != nil {
+				yield(latchkey.User{}, err)
+				return
+			}
+			for _, u := range page {
+				if !yield(u, nil) {
+					return
+				}
+				after, left = u.ID, left-1
+			}
+			if len(page) < size || left == 0 {
+				return
+			}
 		}
-		return unicode.ReplacementChar
-	}, s)
+	}
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+type userShow struct {
+	storeFlags
+	jsonFlag
+	userArg
 }
 
-// closeAfter closes what a command has opened and keeps its first error.
-func closeAfter(r *config.Running, err *error) {
-	if closeErr := r.Close(); *err == nil && closeErr != nil {
-		*err = fmt.Errorf("close the store: %w", closeErr)
+// userDetails is a user with what belongs to it.
+type userDetails struct {
+	userRow
+	MFAModules []moduleRow `json:"mfa_modules"`
+	Sessions   int         `json:"sessions"`
+	Tokens     int         `json:"long_lived_access_tokens"`
+}
+
+// Run shows the user.
+func (c *userShow) Run(p *program) (err error) {
+	running, err := c.read(p)
+	if err != nil {
+		return err
 	}
+	defer closeAfter(running, &err)
+	u, err := userNamed(p.ctx, running, c.User)
+	if err != nil {
+		return err
+	}
+	details := userDetails{userRow: describe(running, u)}
+	if details.MFAModules, err = modulesOf(p.ctx, running, u); err != nil {
+		return err
+	}
+	tokens, err := running.Manager.RefreshTokens(p.ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	details.Sessions, details.Tokens = tally(tokens)
+	if c.JSON {
+		return printJSON(p.stdout, details)
+	}
+	var logins, factors []string
+	for _, credentials := range u.Credentials {
+		logins = append(logins, credentials.Provider.String())
+	}
+	for _, module := range details.MFAModules {
+		if module.Enabled {
+			factors = append(factors, module.Name)
+		}
+	}
+	t := newTable(p.stdout)
+	t.row("ID", u.ID)
+	t.row("Username", details.Username.Text)
+	t.row("Name", u.Name.Text)
+	t.row("Owner", yes(u.IsOwner))
+	t.row("Active", yes(u.IsActive))
+	t.row("Groups", strings.Join(u.GroupIDs, ", "))
+	t.row("Local only", yes(u.LocalOnly))
+	t.row("System", yes(u.SystemGenerated))
+	t.row("Signs in by", strings.Join(logins, ", "))
+	t.row("Second factors", strings.Join(factors, ", "))
+	t.row("Sessions", strconv.Itoa(details.Sessions))
+	t.row("Long-lived tokens", strconv.Itoa(details.Tokens))
+	return t.end()
+}
+
+// tally counts the sessions and the long-lived tokens among refresh tokens.
+func tally(tokens []latchkey.RefreshToken) (sessions, longLived int) {
+	for _, t := range tokens {
+		if t.Type == latchkey.TokenLongLived {
+			longLived++
+		} else {
+			sessions++
+		}
+	}
+	return sessions, longLived
 }

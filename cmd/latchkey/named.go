@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
+)
+
+// userNamed returns the user with an id, which nobody can choose, or else the one who signs in with a username. The error
+// is latchkey.ErrNotFound if there is neither.
+func userNamed(ctx context.Context, r *config.Running, name string) (latchkey.User, error) {
+	u, err := r.Manager.User(ctx, name)
+	if err == nil || !errors.Is(err, latchkey.ErrNotFound) {
+		return u, err
+	}
+	credentials, err := r.Passwords.Credentials(ctx, map[string]any{"username": name})
+	if err != nil {
+		return latchkey.User{}, err
+	}
+	u, err = r.Manager.UserByCredentials(ctx, credentials)
+	if errors.Is(err, latchkey.ErrNotFound) {
+		return latchkey.User{}, unknownUser(name)
+	}
+	return u, err
+}
+
+func unknownUser(name string) error {
+	return fmt.Errorf("user %q %w: `latchkey user list` shows who there is", name, latchkey.ErrNotFound)
+}
+
+// loginOf returns the credentials with which a user signs in by a password.
+func loginOf(r *config.Running, u latchkey.User) (latchkey.Credentials, bool) {
+	for _, c := range u.Credentials {
+		if c.Provider == r.Passwords.Key() {
+			return c, true
+		}
+	}
+	return latchkey.Credentials{}, false
+}
+
+// usernameOf returns what a user signs in with; null for somebody who has no password.
+func usernameOf(r *config.Running, u latchkey.User) latchkey.NullString {
+	login, ok := loginOf(r, u)
+	if !ok {
+		return latchkey.NullString{}
+	}
+	return latchkey.Text(login.Text("username"))
+}
+
+// label is what a user is called in messages: the username, or else the id.
+func label(r *config.Running, u latchkey.User) string {
+	if name := usernameOf(r, u); name.Text != "" {
+		return printable(name.Text)
+	}
+	return printable(u.ID)
+}
+
+// mustBePerson refuses to change what is not a person's (websocket.md G-2).
+func mustBePerson(r *config.Running, u latchkey.User) error {
+	if u.SystemGenerated {
+		return fmt.Errorf("%s is a user that the system made for itself, which is not to be changed", label(r, u))
+	}
+	return nil
+}
+
+// groupNamed returns the group with an id, or else the only one with a name. The error is latchkey.ErrNotFound if there is
+// neither.
+func groupNamed(ctx context.Context, m *latchkey.Manager, name string) (latchkey.Group, error) {
+	g, err := m.Group(ctx, name)
+	if err == nil || !errors.Is(err, latchkey.ErrNotFound) {
+		return g, err
+	}
+	groups, err := m.Groups(ctx)
+	if err != nil {
+		return latchkey.Group{}, err
+	}
+	var found []latchkey.Group
+	for _, g := range groups {
+		if g.Name == latchkey.Text(name) {
+			found = append(found, g)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return latchkey.Group{}, fmt.Errorf("group %q %w: `latchkey group list` shows which there are", name, latchkey.ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	return latchkey.Group{}, fmt.Errorf("%s are called %q: use the id, which `latchkey group list` shows", count(len(found), "group"), name)
+}
+
+// groupIDs returns the ids of the groups that were named by id or by name. What is neither stays as it is, for the domain
+// to refuse.
+func groupIDs(ctx context.Context, m *latchkey.Manager, names []string) ([]string, error) {
+	ids := []string{}
+	for _, name := range names {
+		g, err := groupNamed(ctx, m, name)
+		switch {
+		case errors.Is(err, latchkey.ErrNotFound):
+			g.ID = name
+		case err != nil:
+			return nil, fmt.Errorf("--group: %w", err)
+		}
+		ids = append(ids, g.ID)
+	}
+	return ids, nil
+}
+
+// adviseGroups adds the groups that exist to an error about some that do not.
+func adviseGroups(ctx context.Context, m *latchkey.Manager, given []string, err error) error {
+	if !errors.Is(err, latchkey.ErrValue) {
+		return err
+	}
+	groups, listErr := m.Groups(ctx)
+	if listErr != nil {
+		return err
+	}
+	known := map[string]bool{}
+	var ids []string
+	for _, g := range groups {
+		known[g.ID] = true
+		ids = append(ids, g.ID)
+	}
+	for _, id := range given {
+		if !known[id] {
+			return fmt.Errorf("--group: %w; the groups are %s", err, strings.Join(ids, ", "))
+		}
+	}
+	return err
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
+)
+
+type sessionCommands struct {
+	List sessionList `cmd:"" help:"List the sessions of a user, or of all users."`
+	End  sessionEnd  `cmd:"" help:"End sessions: whoever is signed in there has to sign in again."`
+}
+
+// tokenRow is a refresh token as its user sees it on the wire (websocket.md §5.3), with whose it is.
+type tokenRow struct {
+	ID           string              `json:"id"`
+	UserID       string              `json:"user_id"`
+	ClientID     latchkey.NullString `json:"client_id"`
+	ClientName   latchkey.NullString `json:"client_name"`
+	ClientIcon   latchkey.NullString `json:"client_icon"`
+	Type         latchkey.TokenType  `json:"type"`
+	CreatedAt    time.Time           `json:"created_at"`
+	LastUsedAt   *time.Time          `json:"last_used_at"`
+	LastUsedIP   latchkey.NullString `json:"last_used_ip"`
+	ProviderType latchkey.NullString `json:"auth_provider_type"`
+	ExpireAt     *time.Time          `json:"expire_at"`
+
+	user string    // for people
+	ends time.Time // what it was made for ends then: the access token, if it is a long-lived one
+}
+
+func tokenOf(r *config.Running, u latchkey.User, t latchkey.RefreshToken) tokenRow {
+	row := tokenRow{
+		ID: t.ID, UserID: t.UserID, ClientID: t.ClientID, ClientName: orNull(t.ClientName), ClientIcon: orNull(t.ClientIcon),
+		Type: t.Type, CreatedAt: t.CreatedAt.UTC(), LastUsedAt: instant(t.LastUsedAt), LastUsedIP: orNull(t.LastUsedIP),
+		ExpireAt: instant(t.ExpireAt), user: label(r, u), ends: t.ExpireAt,
+	}
+	if t.Type == latchkey.TokenLongLived {
+		row.ends = t.CreatedAt.Add(t.AccessTokenExpiration)
+	}
+	for _, c := range u.Credentials {
+		if c.ID == t.CredentialID {
+			row.ProviderType = latchkey.Text(c.Provider.Type)
+		}
+	}
+	return row
+}
+
+// momentOf returns a time that there may be none of, for people.
+func momentOf(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return moment(*t)
+}
+
+// listTokens lists the refresh tokens of a kind, those of one user or of all.
+func listTokens(
+	p *program, store storeFlags, out jsonFlag, user string, kind func(latchkey.RefreshToken) bool,
+	headings []string, cells func(tokenRow) []string,
+) (err error) {
+	running, err := store.read(p)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	users := running.Manager.Users(p.ctx)
+	if user != "" {
+		u, err := userNamed(p.ctx, running, user)
+		if err != nil {
+			return err
+		}
+		users = each([]latchkey.User{u})
+	}
+	w := p.stderr.begin("reading users", "users", noEndKnown)
+	defer w.end()
+	rows := func(yield func(tokenRow, error) bool) {
+		for u, err := range users {
+			w.done.Add(1)
+			if err != nil {
+				yield(tokenRow{}, err)
+				return
+			}
+			tokens, err := running.Manager.RefreshTokens(p.ctx, u.ID)
+			if err != nil {
+				yield(tokenRow{}, err)
+				return
+			}
+			for _, t := range tokens {
+				if kind(t) && !yield(tokenOf(running, u, t), nil) {
+					return
+				}
+			}
+		}
+	}
+	return printRows(p.stdout, out.JSON, headings, iter.Seq2[tokenRow, error](rows), cells)
+}
+
+type sessionList struct {
+	storeFlags
+	jsonFlag
+	User string `placeholder:"USERNAME" help:"Whose sessions; everybody's unless set."`
+}
+
+func isSession(t latchkey.RefreshToken) bool { return t.Type != latchkey.TokenLongLived }
+
+// Run lists the sessions, the oldest of each user first.
+func (c *sessionList) Run(p *program) error {
+	headings := []string{"ID", "USER", "CLIENT", "CREATED", "EXPIRES", "LAST USED", "FROM"}
+	return listTokens(p, c.storeFlags, c.jsonFlag, c.User, isSession, headings, func(r tokenRow) []string {
+		client := r.ClientID.Text
+		if r.Type == latchkey.TokenSystem {
+			client = "part of the system"
+		}
+		return []string{
+			r.ID, r.user, client, moment(r.CreatedAt), moment(r.ends), momentOf(r.LastUsedAt), r.LastUsedIP.Text,
+		}
+	})
+}
+
+type sessionEnd struct {
+	storeFlags
+	yesFlag
+	ID   []string `arg:"" optional:"" help:"The ids of sessions, which the list shows."`
+	User string   `placeholder:"USERNAME" help:"Whose sessions, with --all."`
+	All  bool     `help:"End all sessions of the user. Long-lived tokens stay."`
+}
+
+// Validate is called by the parser.
+func (c *sessionEnd) Validate() error {
+	if len(c.ID) > 0 == c.All || c.All != (c.User != "") {
+		return errors.New("say which sessions: by their ids, or by --user with --all")
+	}
+	return nil
+}
+
+// Run ends the sessions; all of them once that is confirmed.
+func (c *sessionEnd) Run(p *program) (err error) {
+	running, err := c.open(p, false)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	chosen := choice{what: "session", list: "session list", ids: c.ID, user: c.User, kind: isSession}
+	ask := c.yesFlag
+	ask.Yes = ask.Yes || !c.All // whoever writes down an id has looked
+	return chosen.end(p, running, ask, "End")
+}
+
+// choice says which refresh tokens are to be ended: some by their ids, or those of a user, all or by name.
+type choice struct {
+	what  string // what they are called
+	list  string // the command that lists them
+	ids   []string
+	user  string
+	names []string // none for all
+	kind  func(latchkey.RefreshToken) bool
+}
+
+// end ends what was chosen, once that is confirmed.
+func (c choice) end(p *program, r *config.Running, ask yesFlag, verb string) error {
+	tokens, err := c.find(p.ctx, r)
+	if err != nil {
+		return err
+	}
+	if len(tokens) == 0 {
+		_, err := fmt.Fprintf(p.stdout, "there is no %s to end\n", c.what)
+		return err
+	}
+	var names []string
+	for _, t := range tokens {
+		u, err := r.Manager.User(p.ctx, t.UserID)
+		if err != nil {
+			return err
+		}
+		names = append(names, describeToken(r, u, t))
+	}
+	const shown = 5
+	list := strings.Join(names[:min(shown, len(names))], ", ")
+	if more := len(names) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	if err := ask.confirm(p, fmt.Sprintf("%s %s: %s?", verb, count(len(tokens), c.what), list)); err != nil {
+		return err
+	}
+	ended := 0
+	for user, ids := range byUser(tokens) {
+		n, err := r.Manager.RemoveRefreshTokens(p.ctx, user, func(t latchkey.RefreshToken) bool {
+			if c.everything() { // what began meanwhile, too
+				return c.kind(t)
+			}
+			return slices.Contains(ids, t.ID)
+		})
+		if ended += n; err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(p.stdout, "ended %s\n", count(ended, c.what))
+	return err
+}
+
+func (c choice) everything() bool { return len(c.ids) == 0 && len(c.names) == 0 }
+
+// describeToken says whose token it is, and for what.
+func describeToken(r *config.Running, u latchkey.User, t latchkey.RefreshToken) string {
+	what := t.ClientName
+	if what == "" {
+		what = t.ClientID.Text
+	}
+	return fmt.Sprintf("%s of %s", printable(what), label(r, u))
+}
+
+// byUser returns the ids of tokens by their users.
+func byUser(tokens []latchkey.RefreshToken) map[string][]string {
+	ids := map[string][]string{}
+	for _, t := range tokens {
+		ids[t.UserID] = append(ids[t.UserID], t.ID)
+	}
+	return ids
+}
+
+// find returns what was chosen. What was named must exist; all of nothing is nothing.
+func (c choice) find(ctx context.Context, r *config.Running) ([]latchkey.RefreshToken, error) {
+	var found []latchkey.RefreshToken
+	for _, id := range c.ids {
+		t, err := r.Manager.RefreshToken(ctx, id)
+		if errors.Is(err, latchkey.ErrNotFound) || err == nil && !c.kind(t) {
+			return nil, fmt.Errorf("%s %q %w: `latchkey %s` shows which there are", c.what, id, latchkey.ErrNotFound, c.list)
+		} else if err != nil {
+			return nil, err
+		}
+		found = append(found, t)
+	}
+	if c.user == "" {
+		return found, nil
+	}
+	u, err := userNamed(ctx, r, c.user)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := r.Manager.RefreshTokens(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tokens {
+		if c.kind(t) && (len(c.names) == 0 || slices.Contains(c.names, t.ClientName)) {
+			found = append(found, t)
+		}
+	}
+	for _, name := range c.names {
+		if !slices.ContainsFunc(found, func(t latchkey.RefreshToken) bool { return t.ClientName == name }) {
+			return nil, fmt.Errorf("%s %q of %s %w: `latchkey %s` shows which there are",
+				c.what, name, label(r, u), latchkey.ErrNotFound, c.list)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+)
+
+type userAdd struct {
+	storeFlags
+	jsonFlag
+	passwordFlag
+	Username  string   `arg:"" help:"What the user signs in with. Case does not matter."`
+	Name      string   `help:"What the user is called; the username unless set."`
+	Group     []string `sep:"none" placeholder:"GROUP" help:"A group, by id or name; may be repeated. Unless set, system-admin for the first user and system-users for the others."`
+	LocalOnly bool     `help:"Let the user sign in from the home network only."`
+}
+
+// Run makes the user.
+func (c *userAdd) Run(p *program) (err error) {
+	running, err := c.open(p, true)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	password, err := c.password(p, c.Username)
+	if err != nil {
+		return err
+	}
+	username := latchkey.NormalizeUsername(c.Username)
+	login, err := running.Passwords.NewLogin(p.ctx, username, password)
+	if err != nil {
+		return err
+	}
+	n := latchkey.NewUser{Name: latchkey.Text(c.Name), LocalOnly: c.LocalOnly}
+	if c.Name == "" {
+		n.Name.Text = c.Username
+	}
+	if n.GroupIDs, err = groupIDs(p.ctx, running.Manager, c.Group); err != nil {
+		return err
+	}
+	with := []latchkey.WithUser{completeSetup, login.GiveTo}
+	if len(c.Group) == 0 {
+		n.GroupIDs = []string{latchkey.GroupUser}
+		with = append(with, promoteOwner)
+	}
+	u, err := running.Manager.CreateUser(p.ctx, n, with...)
+	if err != nil {
+		return adviseGroups(p.ctx, running.Manager, n.GroupIDs, err)
+	}
+	role := "in the group " + strings.Join(u.GroupIDs, ", ")
+	if u.IsOwner {
+		role += ", as the owner"
+	}
+	return c.printUser(p, running, u, "added user %s %s", printable(username), printable(role))
+}
+
+// completeSetup marks the first step of the set-up as done together with the first account (onboarding.md S-3).
+func completeSetup(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
+	if !u.IsOwner {
+		return nil
+	}
+	if err := tx.CompleteOnboarding(ctx, latchkey.OnboardingUser); !errors.Is(err, latchkey.ErrExists) {
+		return err
+	}
+	return nil
+}
+
+// promoteOwner makes an owner an administrator, too, where nothing else was asked for. Who is the owner is known only
+// inside the transaction.
+func promoteOwner(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
+	if !u.IsOwner {
+		return nil
+	}
+	u.GroupIDs = []string{latchkey.GroupAdmin}
+	return tx.UpdateUser(ctx, u)
+}
+
+type userLogin struct {
+	storeFlags
+	passwordFlag
+	userArg
+	Username string `arg:"" help:"What the user shall sign in with. Case does not matter."`
+}
+
+// Run gives the user a username and a password.
+func (c *userLogin) Run(p *program) (err error) {
+	running, err := c.open(p, false)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	u, err := userNamed(p.ctx, running, c.User)
+	if err != nil {
+		return err
+	}
+	if err := mustBePerson(running, u); err != nil {
+		return err
+	}
+	if login, ok := loginOf(running, u); ok {
+		return fmt.Errorf("%s signs in as %q already: `latchkey user username` changes that", label(running, u), login.Text("username"))
+	}
+	password, err := c.password(p, c.Username)
+	if err != nil {
+		return err
+	}
+	username := latchkey.NormalizeUsername(c.Username)
+	if err := running.Passwords.AddLogin(p.ctx, u.ID, username, password); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s can sign in as %s\n", label(running, u), printable(username))
+	return err
+}
+
+type userPasswd struct {
+	storeFlags
+	passwordFlag
+	userArg
+}
+
+// Run sets the password and ends the sessions, so that whoever knew the old one is out (security.md 11).
+func (c *userPasswd) Run(p *program) (err error) {
+	running, err := c.open(p, false)
+	if err != nil {
+		return err
+	}
+	defer closeAfter(running, &err)
+	username := c.User
+	// Asked before the password is, so that nobody types one for nothing.
+	records, err := running.Store.Passwords(p.ctx, username)
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		u, err := userNamed(p.ctx, running, c.User)
+		if err != nil {
+			return err
+		}
+		login, ok := loginOf(running, u)
+		if !ok {
+			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(running, u))
+		}
+		username = login.Text("username")
+	}
+	password, err := c.password(p, username)
+	if err != nil {
+		return err
+	}
+	reset, err := running.Passwords.ResetPassword(p.ctx, username, password)
+	if errors.Is(err, homeassistant.ErrUserNotFound) {
+		return unknownUser(c.User)
+	} else if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("set the password of %s and ended %s",
+		printable(latchkey.NormalizeUsername(username)), count(reset.SessionsEnded, "session"))
+	if reset.TokensKept > 0 {
+		text += fmt.Sprintf("; %s still valid", count(reset.TokensKept, "long-lived token"))
+	}
+	_, err = fmt.Fprintln(p.stdout, text)
+	return err
+}
