@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -10,9 +11,11 @@ import (
 )
 
 type mfaCommands struct {
-	Status  mfaStatus  `cmd:"" help:"Show which second factors a user has set up."`
-	Enable  mfaEnable  `cmd:"" help:"Set up a second factor for a user, whose app or phone is at hand."`
-	Disable mfaDisable `cmd:"" help:"End a second factor of a user."`
+	Status        mfaStatus        `cmd:"" help:"Show which second factors a user has set up, and how many recovery codes are left."`
+	Enable        mfaEnable        `cmd:"" help:"Set up a second factor for a user, whose app or phone is at hand."`
+	Disable       mfaDisable       `cmd:"" help:"End a second factor of a user."`
+	Reset         mfaReset         `cmd:"" help:"End all second factors of a user who has lost them, and the recovery codes."`
+	RecoveryCodes mfaRecoveryCodes `cmd:"" help:"Make ten recovery codes for a user and print them, once. Older ones are void."`
 }
 
 // moduleRow is a second factor as its user sees it on the wire (websocket.md §5.1).
@@ -76,6 +79,24 @@ type mfaStatus struct {
 	userArg
 }
 
+// factors is what there is to know of a user's second factors.
+type factors struct {
+	Modules []moduleRow `json:"mfa_modules"`
+	// RecoveryCodesLeft is null if none were made.
+	RecoveryCodesLeft *int `json:"recovery_codes_left"`
+}
+
+func factorsOf(ctx context.Context, r *config.Running, u latchkey.User) (f factors, err error) {
+	if f.Modules, err = modulesOf(ctx, r, u); err != nil {
+		return f, err
+	}
+	left, made, err := r.Manager.RecoveryCodesLeft(ctx, u.ID)
+	if made {
+		f.RecoveryCodesLeft = &left
+	}
+	return f, err
+}
+
 // Run shows the second factors.
 func (c *mfaStatus) Run(p *program) (err error) {
 	running, err := c.read(p)
@@ -87,13 +108,28 @@ func (c *mfaStatus) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	rows, err := modulesOf(p.ctx, running, u)
+	f, err := factorsOf(p.ctx, running, u)
 	if err != nil {
 		return err
 	}
-	return printRows(p.stdout, c.JSON, []string{"ID", "NAME", "SET UP"}, each(rows), func(r moduleRow) []string {
+	if c.JSON {
+		return printJSON(p.stdout, f)
+	}
+	err = printRows(p.stdout, false, []string{"ID", "NAME", "SET UP"}, each(f.Modules), func(r moduleRow) []string {
 		return []string{r.ID, r.Name, yes(r.Enabled)}
 	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "recovery codes left: %s\n", f.codesLeft())
+	return err
+}
+
+func (f factors) codesLeft() string {
+	if f.RecoveryCodesLeft == nil {
+		return "none were made"
+	}
+	return strconv.Itoa(*f.RecoveryCodesLeft)
 }
 
 type mfaDisable struct {
@@ -124,5 +160,62 @@ func (c *mfaDisable) Run(p *program) error {
 		}
 		_, err = fmt.Fprintf(p.stdout, "ended the second factor %s of %s\n", printable(module.Name()), label(r, u))
 		return err
+	})
+}
+
+type mfaReset struct {
+	storeFlags
+	yesFlag
+	userArg
+}
+
+// Run ends all second factors, once that is confirmed.
+func (c *mfaReset) Run(p *program) error {
+	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
+		question := fmt.Sprintf("End all second factors of %s, and make their recovery codes void? From then on the password alone lets them in.",
+			fullName(r, u))
+		if err := c.confirm(p, question); err != nil {
+			return err
+		}
+		if err := r.Manager.ResetMFA(p.ctx, u.ID); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(p.stdout, "ended all second factors of %s\n", label(r, u))
+		return err
+	})
+}
+
+type mfaRecoveryCodes struct {
+	storeFlags
+	jsonFlag
+	yesFlag
+	userArg
+}
+
+// Run makes new codes; where there are some already, once that is confirmed.
+func (c *mfaRecoveryCodes) Run(p *program) error {
+	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
+		left, _, err := r.Manager.RecoveryCodesLeft(p.ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if left > 0 {
+			question := fmt.Sprintf("Make new recovery codes for %s? The %s that they have left become void.", fullName(r, u), count(left, "code"))
+			if err := c.confirm(p, question); err != nil {
+				return err
+			}
+		}
+		codes, err := r.Manager.CreateRecoveryCodes(p.ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(p.stdout, map[string][]string{"recovery_codes": codes})
+		}
+		if _, err := fmt.Fprintln(p.stdout, strings.Join(codes, "\n")); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(p.stderr, "These codes are shown only now. Each lets them in once, in place of a second factor.")
+		return nil
 	})
 }

@@ -38,7 +38,13 @@ func (c *mfaEnable) Run(p *program) error {
 		if err := setUp(p, r.Manager, u, module.ID()); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(p.stdout, "%s has set up %s\n", label(r, u), printable(module.Name()))
+		if _, err := fmt.Fprintf(p.stdout, "%s has set up %s\n", label(r, u), printable(module.Name())); err != nil {
+			return err
+		}
+		if _, made, err := r.Manager.RecoveryCodesLeft(p.ctx, u.ID); err != nil || made {
+			return err
+		}
+		_, err = fmt.Fprintf(p.stderr, "Recovery codes help whoever loses the device: `latchkey mfa recovery-codes %s` makes some.\n", label(r, u))
 		return err
 	})
 }

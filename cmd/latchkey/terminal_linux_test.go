@@ -287,11 +287,31 @@ func TestASecondFactorIsSetUpAtTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.enter(code)
-	if code := s.end(); code != exitOK || !strings.Contains(s.screen.String(), "anna has set up Authenticator app") {
+	if code := s.end(); code != exitOK || !strings.Contains(s.screen.String(), "anna has set up Authenticator app\r\nRecovery codes help") {
 		t.Fatalf("exit code %d, and the screen shows %q", code, s.screen.String())
 	}
 	s = atTerminal(t, "mfa", "status", "anna", "--store", store)
-	if code := s.end(); code != exitOK || !regexp.MustCompile(`totp +Authenticator app +yes`).MatchString(s.screen.String()) {
+	if code := s.end(); code != exitOK || !regexp.MustCompile(`totp +Authenticator app +yes\r\nrecovery codes left: none were made\r\n`).MatchString(s.screen.String()) {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+
+	// spec: security.md 17
+	codes := regexp.MustCompile(`(?m)^[0-9a-z]{4}(-[0-9a-z]{4}){3}\r$`)
+	s = atTerminal(t, "mfa", "recovery-codes", "anna", "--store", store)
+	if code := s.end(); code != exitOK || len(codes.FindAllString(s.screen.String(), -1)) != 10 {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+	s = atTerminal(t, "mfa", "recovery-codes", "anna", "--store", store)
+	s.see("The 10 codes that they have left become void.")
+	s.enter("n")
+	if code := s.end(); code != exitUnconfirmed || codes.MatchString(s.screen.String()) {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+
+	s = atTerminal(t, "mfa", "enable", "anna", "--store", store)
+	s.see("Set up Authenticator app of anna (anna, ")
+	s.enter("n")
+	if code := s.end(); code != exitUnconfirmed {
 		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
 	}
 	s = atTerminal(t, "mfa", "disable", "anna", "--store", store)

@@ -166,9 +166,9 @@ type userShow struct {
 // userDetails is a user with what belongs to it.
 type userDetails struct {
 	userRow
-	MFAModules []moduleRow `json:"mfa_modules"`
-	Sessions   int         `json:"sessions"`
-	Tokens     int         `json:"long_lived_access_tokens"`
+	factors
+	Sessions int `json:"sessions"`
+	Tokens   int `json:"long_lived_access_tokens"`
 }
 
 // Run shows the user.
@@ -183,7 +183,7 @@ func (c *userShow) Run(p *program) (err error) {
 		return err
 	}
 	details := userDetails{userRow: describe(running, u)}
-	if details.MFAModules, err = modulesOf(p.ctx, running, u); err != nil {
+	if details.factors, err = factorsOf(p.ctx, running, u); err != nil {
 		return err
 	}
 	tokens, err := running.Manager.RefreshTokens(p.ctx, u.ID)
@@ -194,13 +194,13 @@ func (c *userShow) Run(p *program) (err error) {
 	if c.JSON {
 		return printJSON(p.stdout, details)
 	}
-	var logins, factors []string
+	var logins, enabled []string
 	for _, credentials := range u.Credentials {
 		logins = append(logins, credentials.Provider.String())
 	}
-	for _, module := range details.MFAModules {
+	for _, module := range details.Modules {
 		if module.Enabled {
-			factors = append(factors, module.Name)
+			enabled = append(enabled, module.Name)
 		}
 	}
 	t := newTable(p.stdout)
@@ -213,7 +213,8 @@ func (c *userShow) Run(p *program) (err error) {
 	t.row("Local only", yes(u.LocalOnly))
 	t.row("System", yes(u.SystemGenerated))
 	t.row("Signs in by", strings.Join(logins, ", "))
-	t.row("Second factors", strings.Join(factors, ", "))
+	t.row("Second factors", strings.Join(enabled, ", "))
+	t.row("Recovery codes left", details.codesLeft())
 	t.row("Sessions", strconv.Itoa(details.Sessions))
 	t.row("Long-lived tokens", strconv.Itoa(details.Tokens))
 	return t.end()
