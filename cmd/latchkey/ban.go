@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
-	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/server/ban"
 )
 
@@ -29,8 +28,8 @@ func (f storeFlags) withBans(p *program, do func(ban.List) error) (err error) {
 	}
 	logger := newLogger(settings, p.stderr)
 	if settings.Store.HasBans() {
-		settings.MustExist, settings.Logger = true, logger
-		store, err := config.OpenStore(p.ctx, settings)
+		settings.MustExist = true
+		store, err := openStore(p, settings)
 		if err != nil {
 			return err
 		}

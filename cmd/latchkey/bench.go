@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey/bench"
-	"github.com/seed-6a977b3d/latchkey/config"
 )
 
 type benchCommands struct {
@@ -33,7 +32,7 @@ func (c *benchSeed) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := config.OpenStore(p.ctx, settings)
+	store, err := openStore(p, settings)
 	if err != nil {
 		return err
 	}

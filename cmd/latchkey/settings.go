@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 )
@@ -75,10 +76,24 @@ func openBeside(p *program, c config.Config) (*config.Running, error) {
 	w := p.stderr.begin("opening "+c.Store.String(), "", noEndKnown)
 	defer w.end()
 	running, err := config.Open(p.ctx, c, newLogger(c, p.stderr))
+	return running, adviseLocked(err)
+}
+
+// openStore opens a store without anything over it.
+func openStore(p *program, c config.Config) (latchkey.Store, error) {
+	w := p.stderr.begin("opening "+c.Store.String(), "", noEndKnown)
+	defer w.end()
+	c.Logger = newLogger(c, p.stderr)
+	store, err := config.OpenStore(p.ctx, c)
+	return store, adviseLocked(err)
+}
+
+// adviseLocked adds what else can be done about a store that a server has for itself.
+func adviseLocked(err error) error {
 	if errors.Is(err, hassfile.ErrLocked) {
-		err = fmt.Errorf("%w; the pages of the server that runs do the same", err)
+		return fmt.Errorf("%w; the pages of the server that runs do the same", err)
 	}
-	return running, err
+	return err
 }
 
 // newLogger returns the log of a program that is configured so.

@@ -16,6 +16,7 @@ import (
 type transferFlags struct {
 	storeFlags
 	jsonFlag
+	yesFlag
 	DryRun bool `help:"Show what would be done, and do nothing."`
 }
 
@@ -64,7 +65,7 @@ func (c *transferFlags) stores(p *program, address string) (own, other config.Co
 
 func (c *transferFlags) copy(p *program, source, target config.Config) (err error) {
 	source.MustExist, source.ReadOnly = true, true
-	from, err := config.OpenStore(p.ctx, source)
+	from, err := openStore(p, source)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 	if c.DryRun && !target.MustExist {
 		return c.plan(p, from, nil)
 	}
-	to, err := config.OpenStore(p.ctx, target)
+	to, err := openStore(p, target)
 	if err != nil {
 		return err
 	}
@@ -84,31 +85,53 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 	return c.apply(p, from, to)
 }
 
-// plan prints what would be done. A store that does not exist yet is empty.
+// counted is a store of which a person at the terminal is told how many users were read.
+type counted struct {
+	latchkey.Reader
+	work *work
+}
+
+// Users implements [latchkey.UserReader].
+func (c counted) Users(ctx context.Context, after string, limit int) ([]latchkey.User, error) {
+	page, err := c.Reader.Users(ctx, after, limit)
+	c.work.done.Add(int64(len(page)))
+	return page, err
+}
+
+// compare returns what would be done. A store that does not exist yet is empty.
+func compare(p *program, from, to latchkey.Store) ([]transfer.Item, error) {
+	w := p.stderr.begin("comparing", "users", noEndKnown)
+	defer w.end()
+	return transfer.Plan(p.ctx, counted{from, w}, orEmpty(to), options(from))
+}
+
+// plan prints what would be done.
 func (c *transferFlags) plan(p *program, from, to latchkey.Store) error {
-	items, err := transfer.Plan(p.ctx, from, orEmpty(to), options(from))
+	items, err := compare(p, from, to)
 	if err != nil {
 		return err
 	}
 	return c.report(p.stdout, items, "would be copied")
 }
 
-// apply copies, with a copy of what is there put aside first.
+// apply copies, with a copy of what is there put aside first. What would be overwritten is asked about.
 func (c *transferFlags) apply(p *program, from, to latchkey.Store) error {
-	items, err := transfer.Plan(p.ctx, from, to, options(from))
+	items, err := compare(p, from, to)
 	if err != nil {
 		return err
 	}
-	if transfer.Changes(items) {
-		kept, err := config.BackUp(p.ctx, to, time.Now())
-		if err != nil {
+	counts := tallyActions(items)
+	if counts[transfer.Conflict] == 0 && transfer.Changes(items) {
+		if err := c.confirmChanges(p, counts[transfer.Change]); err != nil {
 			return err
 		}
-		for _, path := range kept {
-			_, _ = fmt.Fprintf(p.stderr, "what was there is kept in %s\n", path)
+		if err := keep(p, to); err != nil {
+			return err
 		}
 	}
-	items, err = transfer.Copy(p.ctx, from, to, options(from))
+	w := p.stderr.begin("copying", "users", noEndKnown)
+	items, err = transfer.Copy(p.ctx, counted{from, w}, to, options(from))
+	w.end()
 	if err != nil && !errors.Is(err, transfer.ErrConflicts) {
 		return err
 	}
@@ -117,6 +140,36 @@ func (c *transferFlags) apply(p *program, from, to latchkey.Store) error {
 		what = "not copied"
 	}
 	return errors.Join(err, c.report(p.stdout, items, what))
+}
+
+// confirmChanges asks before records are overwritten.
+func (c *transferFlags) confirmChanges(p *program, overwritten int) error {
+	if overwritten == 0 {
+		return nil
+	}
+	return c.confirm(p, fmt.Sprintf("Overwrite %s with what differs there? --dry-run shows which.", count(overwritten, "record")))
+}
+
+func tallyActions(items []transfer.Item) map[transfer.Action]int {
+	counts := map[transfer.Action]int{}
+	for _, item := range items {
+		counts[item.Action]++
+	}
+	return counts
+}
+
+// keep puts a copy of what is there aside.
+func keep(p *program, to latchkey.Store) error {
+	w := p.stderr.begin("keeping a copy of what is there", "", noEndKnown)
+	kept, err := config.BackUp(p.ctx, to, time.Now())
+	w.end()
+	if err != nil {
+		return err
+	}
+	for _, path := range kept {
+		_, _ = fmt.Fprintf(p.stderr, "what was there is kept in %s\n", printable(path))
+	}
+	return nil
 }
 
 func options(latchkey.Reader) transfer.Options {
@@ -136,14 +189,13 @@ func (c *transferFlags) report(w io.Writer, items []transfer.Item, what string) 
 		return err
 	}
 	t := newTable(w, "ACTION", "KIND", "ID", "NAME", "NOTE")
-	counts := map[transfer.Action]int{}
 	for _, item := range items {
-		counts[item.Action]++
 		t.row(string(item.Action), item.Kind, item.ID, item.Name, item.Note)
 	}
 	if err := t.end(); err != nil {
 		return err
 	}
+	counts := tallyActions(items)
 	_, err := fmt.Fprintf(w, "%d records %s, %d left behind, %d in conflict\n",
 		counts[transfer.Add]+counts[transfer.Change], what, counts[transfer.Leave], counts[transfer.Conflict])
 	return err
