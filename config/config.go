@@ -55,6 +55,8 @@ type Config struct {
 	Folder string
 	// Logger gets what is noteworthy while the store is opened; nil for slog.Default.
 	Logger *slog.Logger
+	// Origins says where settings come from, by their keys; what is missing is a default. See [Config.Note].
+	Origins map[string]string
 	// Notify are the services by which the module notify sends its codes.
 	Notify []NotifyService
 }
@@ -68,6 +70,9 @@ const (
 	LogLevelKey  = "log_level"
 	Registries   = "registries"
 	CacheEntries = "cache_entries"
+
+	// sealKey stands for the key, which no file holds.
+	sealKey = "seal key"
 )
 
 // Default returns the configuration of an operator who sets nothing.
@@ -99,6 +104,7 @@ func Load(path string) (Config, error) {
 		return Config{}, err
 	}
 	for _, e := range entries {
+		c.note("", e)
 		if read := sectionReader(e.key); read != nil {
 			if err := read(&c, e); err != nil {
 				return Config{}, err

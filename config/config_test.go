@@ -228,4 +228,4 @@ func TestSealKeys(t *testing.T) {
 }
 
 // apartFromFolder compares configurations from files in different folders.
-var apartFromFolder = cmpopts.IgnoreFields(config.Config{}, "Folder")
+var apartFromFolder = cmpopts.IgnoreFields(config.Config{}, "Folder", "Origins")

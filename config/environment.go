@@ -30,6 +30,7 @@ func (c *Config) Environment(lookup func(name string) (value string, ok bool)) e
 		if err := s.set(c, value, ""); err != nil {
 			return fmt.Errorf("environment variable %s: %w", name, err)
 		}
+		c.Note(s.key, "environment variable "+name)
 	}
 	value, ok := lookup(SealKeyVariable)
 	if !ok {
@@ -40,6 +41,7 @@ func (c *Config) Environment(lookup func(name string) (value string, ok bool)) e
 		return fmt.Errorf("environment variable %s: %w", SealKeyVariable, err)
 	}
 	c.SealKey = key
+	c.Note(sealKey, "environment variable "+SealKeyVariable)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strconv"
 
@@ -45,6 +46,9 @@ func readHTTP(c *Config, n node) error {
 	given, err := n.entries()
 	if err != nil {
 		return err
+	}
+	for _, e := range given {
+		c.note(httpKey, e)
 	}
 	o := &options{at: n, typ: httpKey, given: given}
 	if file, ok := o.take(keyCertificate); ok {
@@ -130,6 +134,10 @@ func readServer(o *options, c *Config) {
 		o.fail(n.errorf("must be one address: latchkey serves on one, or on all with an empty host in %s", Listen))
 	}
 	c.Listen = net.JoinHostPort(host, port)
+	if n, ok := o.take(keyHost); ok && !ported {
+		at = n
+	}
+	c.Note(Listen, at.place())
 }
 
 // BanFile is the path of the list of banned addresses: in the configuration folder, as Home Assistant has it, which is
@@ -144,14 +152,16 @@ func (c Config) BanFile() string {
 	return filepath.Join(folder, ban.FileName)
 }
 
-// readURL reads an address of this server, with scheme and host.
+// readURL reads an address of this server: scheme and host, as the server takes it.
 func readURL(n node) (string, error) {
 	text, err := n.text()
 	if err != nil {
 		return "", err
 	}
-	if text == "" {
-		return "", n.errorf("is empty: write an address such as https://house.example, or leave it out")
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return "", n.errorf("is no address of a server: write scheme and host only, such as https://house.example, or leave it out")
 	}
 	return text, nil
 }

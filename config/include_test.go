@@ -130,7 +130,7 @@ func TestASecretIsLookedForBesideTheFileAndThenAbove(t *testing.T) {
 			if got := c.AuthProviders[0].(config.LegacyAPIPassword).Password.Reveal(); got != test.want {
 				t.Errorf("got %q", got)
 			}
-			c.Folder = "" // named after the test
+			c.Folder, c.Origins = "", nil // named after the test
 			if shown := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(shown, test.want) {
 				t.Error("a printed configuration shows the secret")
 			}

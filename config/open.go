@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/mfa/notify"
@@ -45,6 +47,23 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (*Running, error) 
 	}
 	return running, nil
 }
+
+// Build makes everything that Open does, but over a house that nobody lives in: no store is opened, and nothing is
+// written anywhere. It finds what is wrong with a configuration.
+func Build(c Config, logger *slog.Logger) (*Running, error) {
+	c.Logger = logger
+	return over(absent{}, c, logger)
+}
+
+// absent stands in for a store where there is none. It holds nothing, and what is written to it is forgotten.
+type absent struct{ latchkey.Store }
+
+func (absent) OnboardingDone(context.Context) ([]string, error)      { return nil, nil }
+func (absent) HasPeople(context.Context) (bool, error)               { return false, nil }
+func (absent) NextExpiry(context.Context) (time.Time, error)         { return time.Time{}, nil }
+func (absent) Update(context.Context, func(latchkey.Tx) error) error { return nil }
+func (absent) Watch(func([]latchkey.Change)) (stop func())           { return func() {} }
+func (absent) Close() error                                          { return nil }
 
 // over makes what runs over an open store.
 func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err error) {
@@ -101,16 +120,23 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 	return r, nil
 }
 
+// registriesFolder is where devices and areas are looked up; empty if nowhere.
+func (c Config) registriesFolder() string {
+	if c.Registries == "" && c.Store.Scheme == schemeHass {
+		return c.Store.Path
+	}
+	return c.Registries
+}
+
 // registries opens where policies look up devices and areas.
 func registries(c Config, logger *slog.Logger) (permission.Lookup, error) {
-	folder := c.Registries
-	if folder == "" && c.Store.Scheme == schemeHass {
-		folder = c.Store.Path
-	}
+	folder := c.registriesFolder()
 	if folder == "" {
 		return nil, nil
 	}
-	if info, err := os.Stat(folder); err != nil {
+	if info, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) && c.Registries == "" {
+		return nil, nil // the folder of a house that is not made yet
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", Registries, err)
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("%s: %s is no folder: name the .storage folder of Home Assistant", Registries, folder)

@@ -16,6 +16,12 @@ type section struct {
 	read func(c *Config, n node) error
 }
 
+// The keys of sections. That of http is with its own keys.
+const (
+	homeAssistantKey = "homeassistant"
+	notifyKey        = "notify"
+)
+
 // The keys of the section homeassistant that count here. People paste theirs as it is, so that the others are let be.
 const (
 	providersKey = "auth_providers"
@@ -24,9 +30,9 @@ const (
 
 func sections() []section {
 	return []section{
-		{"homeassistant", readHomeAssistantSection},
+		{homeAssistantKey, readHomeAssistantSection},
 		{httpKey, readHTTP},
-		{"notify", readNotify},
+		{notifyKey, readNotify},
 	}
 }
 
@@ -58,6 +64,7 @@ func readHomeAssistantSection(c *Config, n node) error {
 		return err
 	}
 	for _, e := range entries {
+		c.note(homeAssistantKey, e)
 		switch e.key {
 		case providersKey:
 			if c.AuthProviders, err = readProviders(e); err != nil {
@@ -177,9 +184,6 @@ func find[T any](o *options, kinds []kind[T], key, what string) (kind[T], error)
 	text := fmt.Sprintf("Unable to load %s %s: there is none of this type; there are %s", what, o.typ, strings.Join(names, ", "))
 	return kind[T]{}, n.wrap(errors.New(text))
 }
-
-// absent stands in for a store where nothing is read or written.
-type absent struct{ latchkey.Store }
 
 // try makes what an entry describes once, without a store, to find with its place what only the maker knows to be
 // wrong. Its word may show the values that it was given.

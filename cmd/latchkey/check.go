@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
@@ -13,9 +14,19 @@ import (
 type checkCommand struct {
 	storeFlags
 	jsonFlag
-	Username string `arg:"" help:"Whose permission is checked."`
+	Username string `arg:"" help:"Whose permission is checked, by username or id."`
 	EntityID string `arg:"" placeholder:"ENTITY_ID" help:"Of what, such as light.hall."`
 	Key      string `arg:"" enum:"read,control,edit" help:"To do what: read, control or edit."`
+	Group    string `placeholder:"GROUP" help:"Answer as if this group, by id or name, had the policy of --policy, and the user were in it."`
+	policyFlag
+}
+
+// Validate is called by the parser.
+func (c *checkCommand) Validate() error {
+	if (c.Group == "") != (c.Policy == "") {
+		return errors.New("--group and --policy go together: which group, and what it would allow")
+	}
+	return nil
 }
 
 // answer is what the command prints.
@@ -46,7 +57,7 @@ func (c *checkCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := c.explain(p, running, u)
+	a, err := c.answer(p, running, u)
 	if err != nil {
 		return err
 	}
@@ -59,25 +70,55 @@ func (c *checkCommand) Run(p *program) (err error) {
 	return nil
 }
 
-// explain asks for everybody's groups at once, which is what counts, and for each group by itself, which shows where the
-// answer comes from.
-func (c *checkCommand) explain(p *program, r *config.Running, u latchkey.User) (answer, error) {
-	merged, err := r.Manager.Permissions(p.ctx, u)
+// answer asks what the user may do now, or would with another policy.
+func (c *checkCommand) answer(p *program, r *config.Running, u latchkey.User) (answer, error) {
+	if c.Group == "" {
+		merged, err := r.Manager.Permissions(p.ctx, u)
+		if err != nil {
+			return answer{}, err
+		}
+		return c.explain(p, r, u.GroupIDs, merged, nil)
+	}
+	draft, err := c.policy(p)
 	if err != nil {
 		return answer{}, err
 	}
+	g, err := groupNamed(p.ctx, r.Manager, c.Group)
+	if err != nil {
+		return answer{}, err
+	}
+	merged, err := r.Manager.Preview(p.ctx, u.ID, g.ID, draft)
+	if err != nil {
+		return answer{}, err
+	}
+	ids := u.GroupIDs
+	if !slices.Contains(ids, g.ID) {
+		ids = append(slices.Clone(ids), g.ID)
+	}
+	g.Policy = draft
+	return c.explain(p, r, ids, merged, &g)
+}
+
+// explain asks for everybody's groups at once, which is what counts, and for each group by itself, which shows where the
+// answer comes from. A draft of a group stands in for the group itself.
+func (c *checkCommand) explain(
+	p *program, r *config.Running, groupIDs []string, merged *permission.Permissions, draft *latchkey.Group,
+) (answer, error) {
 	decision := merged.Explain(c.EntityID, c.Key)
 	a := answer{Allowed: decision.Allowed, Because: decision.String(), Groups: []groupAnswer{}}
 	if r.Lookup != nil {
 		a.Device, _ = r.Lookup.DeviceOfEntity(c.EntityID)
 		a.Area, _ = r.Lookup.AreaOfDevice(a.Device)
 	}
-	for _, id := range u.GroupIDs {
+	for _, id := range groupIDs {
 		g, err := r.Manager.Group(p.ctx, id)
 		if errors.Is(err, latchkey.ErrNotFound) {
 			continue
 		} else if err != nil {
 			return answer{}, err
+		}
+		if draft != nil && draft.ID == id {
+			g = *draft
 		}
 		own := permission.Compile(g.Policy, r.Lookup).Explain(c.EntityID, c.Key)
 		a.Groups = append(a.Groups, groupAnswer{g.ID, g.Name.Text, own.Allowed, own.String()})

@@ -41,6 +41,9 @@ var (
 	errFound = errors.New("something is wrong")
 )
 
+// found says what was found to be wrong.
+type found struct{ error }
+
 // unconfirmed says that nobody agreed to what would have been lost.
 type unconfirmed struct{ why string }
 
@@ -49,6 +52,7 @@ func (e unconfirmed) Error() string { return e.why }
 // exitOf returns what a command that returned err ends with, and what is still to be said.
 func exitOf(err error) (code int, say string) {
 	var not unconfirmed
+	var wrong found
 	switch {
 	case err == nil:
 		return exitOK, ""
@@ -56,6 +60,8 @@ func exitOf(err error) (code int, say string) {
 		return exitNo, ""
 	case errors.Is(err, errFound):
 		return exitFound, ""
+	case errors.As(err, &wrong):
+		return exitFound, oneLine(err)
 	case errors.As(err, &not):
 		return exitUnconfirmed, oneLine(err)
 	}

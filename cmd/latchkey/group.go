@@ -131,7 +131,7 @@ func membersOf(p *program, r *config.Running, id string) ([]memberRow, error) {
 			return nil, err
 		}
 		if slices.Contains(u.GroupIDs, id) {
-			members = append(members, memberRow{u.ID, usernameOf(r, u), u.Name})
+			members = append(members, memberRow{u.ID, usernameOf(u), u.Name})
 		}
 	}
 	return members, nil
@@ -144,7 +144,7 @@ type policyFlag struct {
 
 // policy reads the policy that was given. Everything that is wrong with it is told, each with its place.
 func (f policyFlag) policy(p *program) (permission.Policy, error) {
-	text, name, err := f.read(p)
+	text, name, err := f.text(p)
 	if err != nil {
 		return permission.Policy{}, err
 	}
@@ -165,7 +165,7 @@ func (f policyFlag) policy(p *program) (permission.Policy, error) {
 // maxPolicy is more than any policy that makes sense.
 const maxPolicy = 16 << 20
 
-func (f policyFlag) read(p *program) (text []byte, name string, err error) {
+func (f policyFlag) text(p *program) (text []byte, name string, err error) {
 	from, name := io.Reader(p.lines), "standard input"
 	if f.Policy != "-" {
 		file, err := os.Open(f.Policy)

@@ -62,6 +62,7 @@ type commands struct {
 	Check   checkCommand    `cmd:"" help:"Say whether a user may do something with an entity, and why."`
 	Import  importCommand   `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
 	Export  exportCommand   `cmd:"" help:"Copy users, sessions and tokens into another store."`
+	Config  configCommands  `cmd:"" help:"Look at the configuration."`
 	Bench   benchCommands   `cmd:"" hidden:"" help:"Make stores to measure with."`
 	Version versionCommand  `cmd:"" help:"Show the version of the program."`
 }

@@ -146,19 +146,19 @@ func (c *mfaDisable) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		module, err := c.choose(r, enabled, label(r, u)+" has set up no second factor")
+		module, err := c.choose(r, enabled, label(u)+" has set up no second factor")
 		if err != nil {
 			return err
 		}
 		question := fmt.Sprintf("End the second factor %s of %s? From then on the password alone lets them in, unless there is another.",
-			printable(module.Name()), fullName(r, u))
+			printable(module.Name()), fullName(u))
 		if err := c.confirm(p, question); err != nil {
 			return err
 		}
 		if err := r.Manager.DisableMFA(p.ctx, u.ID, module.ID()); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(p.stdout, "ended the second factor %s of %s\n", printable(module.Name()), label(r, u))
+		_, err = fmt.Fprintf(p.stdout, "ended the second factor %s of %s\n", printable(module.Name()), label(u))
 		return err
 	})
 }
@@ -173,14 +173,14 @@ type mfaReset struct {
 func (c *mfaReset) Run(p *program) error {
 	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
 		question := fmt.Sprintf("End all second factors of %s, and make their recovery codes void? From then on the password alone lets them in.",
-			fullName(r, u))
+			fullName(u))
 		if err := c.confirm(p, question); err != nil {
 			return err
 		}
 		if err := r.Manager.ResetMFA(p.ctx, u.ID); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(p.stdout, "ended all second factors of %s\n", label(r, u))
+		_, err := fmt.Fprintf(p.stdout, "ended all second factors of %s\n", label(u))
 		return err
 	})
 }
@@ -200,7 +200,7 @@ func (c *mfaRecoveryCodes) Run(p *program) error {
 			return err
 		}
 		if left > 0 {
-			question := fmt.Sprintf("Make new recovery codes for %s? The %s that they have left become void.", fullName(r, u), count(left, "code"))
+			question := fmt.Sprintf("Make new recovery codes for %s? The %s that they have left become void.", fullName(u), count(left, "code"))
 			if err := c.confirm(p, question); err != nil {
 				return err
 			}

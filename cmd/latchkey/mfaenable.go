@@ -30,7 +30,7 @@ func (c *mfaEnable) Run(p *program) error {
 			return err
 		}
 		if again {
-			question := fmt.Sprintf("Set up %s of %s anew? What they have for it now becomes void.", printable(module.Name()), fullName(r, u))
+			question := fmt.Sprintf("Set up %s of %s anew? What they have for it now becomes void.", printable(module.Name()), fullName(u))
 			if err := c.confirm(p, question); err != nil {
 				return err
 			}
@@ -38,13 +38,13 @@ func (c *mfaEnable) Run(p *program) error {
 		if err := setUp(p, r.Manager, u, module.ID()); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(p.stdout, "%s has set up %s\n", label(r, u), printable(module.Name())); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "%s has set up %s\n", label(u), printable(module.Name())); err != nil {
 			return err
 		}
 		if _, made, err := r.Manager.RecoveryCodesLeft(p.ctx, u.ID); err != nil || made {
 			return err
 		}
-		_, err = fmt.Fprintf(p.stderr, "Recovery codes help whoever loses the device: `latchkey mfa recovery-codes %s` makes some.\n", label(r, u))
+		_, err = fmt.Fprintf(p.stderr, "Recovery codes help whoever loses the device: `latchkey mfa recovery-codes %s` makes some.\n", label(u))
 		return err
 	})
 }

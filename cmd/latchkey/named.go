@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 // userNamed returns the user with an id, which nobody can choose, or else the one who signs in with a username. The error
@@ -32,19 +33,9 @@ func unknownUser(name string) error {
 	return fmt.Errorf("user %q %w: `latchkey user list` shows who there is", name, latchkey.ErrNotFound)
 }
 
-// loginOf returns the credentials with which a user signs in by a password.
-func loginOf(r *config.Running, u latchkey.User) (latchkey.Credentials, bool) {
-	for _, c := range u.Credentials {
-		if c.Provider == r.Passwords.Key() {
-			return c, true
-		}
-	}
-	return latchkey.Credentials{}, false
-}
-
 // usernameOf returns what a user signs in with; null for somebody who has no password.
-func usernameOf(r *config.Running, u latchkey.User) latchkey.NullString {
-	login, ok := loginOf(r, u)
+func usernameOf(u latchkey.User) latchkey.NullString {
+	login, ok := homeassistant.LoginOf(u)
 	if !ok {
 		return latchkey.NullString{}
 	}
@@ -52,17 +43,17 @@ func usernameOf(r *config.Running, u latchkey.User) latchkey.NullString {
 }
 
 // label is what a user is called in messages: the username, or else the id.
-func label(r *config.Running, u latchkey.User) string {
-	if name := usernameOf(r, u); name.Text != "" {
+func label(u latchkey.User) string {
+	if name := usernameOf(u); name.Text != "" {
 		return printable(name.Text)
 	}
 	return printable(u.ID)
 }
 
 // mustBePerson refuses to change what is not a person's (websocket.md G-2).
-func mustBePerson(r *config.Running, u latchkey.User) error {
+func mustBePerson(u latchkey.User) error {
 	if u.SystemGenerated {
-		return fmt.Errorf("%s is a user that the system made for itself, which is not to be changed", label(r, u))
+		return fmt.Errorf("%s is a user that the system made for itself, which is not to be changed", label(u))
 	}
 	return nil
 }

@@ -30,19 +30,27 @@ const drainLimit = 10 * time.Second
 // keepPages is how long the page of an application is remembered, so that a burst of sign-ins asks for it once.
 const keepPages = 10 * time.Second
 
-type serveCommand struct {
+// serverFlags are the flags of what serves, and of what looks at how it would.
+type serverFlags struct {
 	storeFlags
 	Listen    *string `placeholder:"HOST:PORT" help:"Address to serve on; 127.0.0.1:8123 unless set ($LATCHKEY_LISTEN)."`
 	LogFormat *string `placeholder:"FORMAT" help:"text or json; text unless set ($LATCHKEY_LOG_FORMAT)."`
 	LogLevel  *string `placeholder:"LEVEL" help:"debug, info, warn or error; info unless set ($LATCHKEY_LOG_LEVEL)."`
 }
 
+// load returns the configuration with all flags.
+func (f serverFlags) load(p *program) (config.Config, error) {
+	return f.storeFlags.load(p,
+		override{config.Listen, "--listen", f.Listen},
+		override{config.LogFormatKey, "--log-format", f.LogFormat},
+		override{config.LogLevelKey, "--log-level", f.LogLevel})
+}
+
+type serveCommand struct{ serverFlags }
+
 // Run serves until the context ends.
 func (c *serveCommand) Run(p *program) (err error) {
-	settings, err := c.load(p,
-		override{config.Listen, "--listen", c.Listen},
-		override{config.LogFormatKey, "--log-format", c.LogFormat},
-		override{config.LogLevelKey, "--log-level", c.LogLevel})
+	settings, err := c.load(p)
 	if err != nil {
 		return err
 	}

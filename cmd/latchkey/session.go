@@ -36,11 +36,11 @@ type tokenRow struct {
 	ends time.Time // what it was made for ends then: the access token, if it is a long-lived one
 }
 
-func tokenOf(r *config.Running, u latchkey.User, t latchkey.RefreshToken) tokenRow {
+func tokenOf(u latchkey.User, t latchkey.RefreshToken) tokenRow {
 	row := tokenRow{
 		ID: t.ID, UserID: t.UserID, ClientID: t.ClientID, ClientName: orNull(t.ClientName), ClientIcon: orNull(t.ClientIcon),
 		Type: t.Type, CreatedAt: t.CreatedAt.UTC(), LastUsedAt: instant(t.LastUsedAt), LastUsedIP: orNull(t.LastUsedIP),
-		ExpireAt: instant(t.ExpireAt), user: label(r, u), ends: t.ExpireAt,
+		ExpireAt: instant(t.ExpireAt), user: label(u), ends: t.ExpireAt,
 	}
 	if t.Type == latchkey.TokenLongLived {
 		row.ends = t.CreatedAt.Add(t.AccessTokenExpiration)
@@ -94,7 +94,7 @@ func listTokens(
 				return
 			}
 			for _, t := range tokens {
-				if kind(t) && !yield(tokenOf(running, u, t), nil) {
+				if kind(t) && !yield(tokenOf(u, t), nil) {
 					return
 				}
 			}
@@ -180,7 +180,7 @@ func (c choice) end(p *program, r *config.Running, ask yesFlag, verb string) err
 		if err != nil {
 			return err
 		}
-		names = append(names, describeToken(r, u, t))
+		names = append(names, describeToken(u, t))
 	}
 	const shown = 5
 	list := strings.Join(names[:min(shown, len(names))], ", ")
@@ -209,12 +209,12 @@ func (c choice) end(p *program, r *config.Running, ask yesFlag, verb string) err
 func (c choice) everything() bool { return len(c.ids) == 0 && len(c.names) == 0 }
 
 // describeToken says whose token it is, and for what.
-func describeToken(r *config.Running, u latchkey.User, t latchkey.RefreshToken) string {
+func describeToken(u latchkey.User, t latchkey.RefreshToken) string {
 	what := t.ClientName
 	if what == "" {
 		what = t.ClientID.Text
 	}
-	return fmt.Sprintf("%s of %s", printable(what), label(r, u))
+	return fmt.Sprintf("%s of %s", printable(what), label(u))
 }
 
 // byUser returns the ids of tokens by their users.
@@ -257,7 +257,7 @@ func (c choice) find(ctx context.Context, r *config.Running) ([]latchkey.Refresh
 	for _, name := range c.names {
 		if !slices.ContainsFunc(found, func(t latchkey.RefreshToken) bool { return t.ClientName == name }) {
 			return nil, fmt.Errorf("%s %q of %s %w: `latchkey %s` shows which there are",
-				c.what, name, label(r, u), latchkey.ErrNotFound, c.list)
+				c.what, name, label(u), latchkey.ErrNotFound, c.list)
 		}
 	}
 	return found, nil

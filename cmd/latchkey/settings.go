@@ -47,6 +47,7 @@ func (f storeFlags) load(p *program, more ...override) (config.Config, error) {
 		if err := c.Set(o.key, *o.value); err != nil {
 			return config.Config{}, fmt.Errorf("%s: %w", o.flag, err)
 		}
+		c.Note(o.key, o.flag)
 	}
 	return c, nil
 }

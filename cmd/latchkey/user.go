@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
-	"github.com/seed-6a977b3d/latchkey/config"
 )
 
 type userCommands struct {
@@ -49,9 +48,9 @@ type userRow struct {
 }
 
 // describe returns what is shown of a user.
-func describe(r *config.Running, u latchkey.User) userRow {
+func describe(u latchkey.User) userRow {
 	row := userRow{
-		ID: u.ID, Username: usernameOf(r, u), Name: u.Name, IsOwner: u.IsOwner, IsActive: u.IsActive,
+		ID: u.ID, Username: usernameOf(u), Name: u.Name, IsOwner: u.IsOwner, IsActive: u.IsActive,
 		SystemGenerated: u.SystemGenerated, LocalOnly: u.LocalOnly, GroupIDs: append([]string{}, u.GroupIDs...),
 		Credentials: make([]credentialsRow, len(u.Credentials)),
 	}
@@ -69,9 +68,9 @@ func (r userRow) cells() []string {
 }
 
 // printUser says what became of a user, or prints it for scripts.
-func (f jsonFlag) printUser(p *program, r *config.Running, u latchkey.User, format string, args ...any) error {
+func (f jsonFlag) printUser(p *program, u latchkey.User, format string, args ...any) error {
 	if f.JSON {
-		return printJSON(p.stdout, describe(r, u))
+		return printJSON(p.stdout, describe(u))
 	}
 	_, err := fmt.Fprintf(p.stdout, format+"\n", args...)
 	return err
@@ -106,7 +105,7 @@ func (c *userList) Run(p *program) (err error) {
 	rows := func(yield func(userRow, error) bool) {
 		for u, err := range c.users(p.ctx, running.Manager) {
 			last = u.ID
-			if w.done.Add(1); !yield(describe(running, u), err) {
+			if w.done.Add(1); !yield(describe(u), err) {
 				return
 			}
 		}
@@ -182,7 +181,7 @@ func (c *userShow) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	details := userDetails{userRow: describe(running, u)}
+	details := userDetails{userRow: describe(u)}
 	if details.factors, err = factorsOf(p.ctx, running, u); err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (c *userAdd) Run(p *program) (err error) {
 	if u.IsOwner {
 		role += ", as the owner"
 	}
-	return c.printUser(p, running, u, "added user %s %s", printable(username), printable(role))
+	return c.printUser(p, u, "added user %s %s", printable(username), printable(role))
 }
 
 // completeSetup marks the first step of the set-up as done together with the first account (onboarding.md S-3).
@@ -98,11 +98,11 @@ func (c *userLogin) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := mustBePerson(running, u); err != nil {
+	if err := mustBePerson(u); err != nil {
 		return err
 	}
-	if login, ok := loginOf(running, u); ok {
-		return fmt.Errorf("%s signs in as %q already: `latchkey user username` changes that", label(running, u), login.Text("username"))
+	if login, ok := homeassistant.LoginOf(u); ok {
+		return fmt.Errorf("%s signs in as %q already: `latchkey user username` changes that", label(u), login.Text("username"))
 	}
 	password, err := c.password(p, c.Username)
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *userLogin) Run(p *program) (err error) {
 	if err := running.Passwords.AddLogin(p.ctx, u.ID, username, password); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s can sign in as %s\n", label(running, u), printable(username))
+	_, err = fmt.Fprintf(p.stdout, "%s can sign in as %s\n", label(u), printable(username))
 	return err
 }
 
@@ -140,9 +140,9 @@ func (c *userPasswd) Run(p *program) (err error) {
 		if err != nil {
 			return err
 		}
-		login, ok := loginOf(running, u)
+		login, ok := homeassistant.LoginOf(u)
 		if !ok {
-			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(running, u))
+			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(u))
 		}
 		username = login.Text("username")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 // withPerson opens the store and hands over the person that a command changes.
@@ -20,7 +21,7 @@ func (a userArg) withPerson(f storeFlags, p *program, do func(*config.Running, l
 	if err != nil {
 		return err
 	}
-	if err := mustBePerson(running, u); err != nil {
+	if err := mustBePerson(u); err != nil {
 		return err
 	}
 	return do(running, u)
@@ -40,7 +41,7 @@ func (c *userRename) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return c.printUser(p, r, u, "%s is called %s", label(r, u), printable(c.Name))
+		return c.printUser(p, u, "%s is called %s", label(u), printable(c.Name))
 	})
 }
 
@@ -53,15 +54,15 @@ type userUsername struct {
 // Run changes the name that is typed at the sign-in.
 func (c *userUsername) Run(p *program) error {
 	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
-		login, ok := loginOf(r, u)
+		login, ok := homeassistant.LoginOf(u)
 		if !ok {
-			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(r, u))
+			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(u))
 		}
 		username := latchkey.NormalizeUsername(c.Username)
 		if err := r.Passwords.ChangeUsername(p.ctx, login, username); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(p.stdout, "%s signs in as %s\n", label(r, u), printable(username))
+		_, err := fmt.Fprintf(p.stdout, "%s signs in as %s\n", label(u), printable(username))
 		return err
 	})
 }
@@ -108,7 +109,7 @@ func (c *userSet) Run(p *program) error {
 		if len(changed.GroupIDs) > 0 {
 			groups = "in the group " + strings.Join(changed.GroupIDs, ", ")
 		}
-		return c.printUser(p, r, changed, "%s is %s, and signs in %s", label(r, u), printable(groups), where)
+		return c.printUser(p, changed, "%s is %s, and signs in %s", label(u), printable(groups), where)
 	})
 }
 
@@ -125,7 +126,7 @@ func (c *userActivate) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return c.printUser(p, r, u, "%s may sign in", label(r, u))
+		return c.printUser(p, u, "%s may sign in", label(u))
 	})
 }
 
@@ -152,14 +153,14 @@ func (c *userDeactivate) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		question := fmt.Sprintf("Deactivate %s? Everything that they are signed in to ends: %s.", fullName(r, u), lost)
+		question := fmt.Sprintf("Deactivate %s? Everything that they are signed in to ends: %s.", fullName(u), lost)
 		if err := c.confirm(p, question); err != nil {
 			return err
 		}
 		if u, err = setActive(p, r, u, false); err != nil {
 			return err
 		}
-		return c.printUser(p, r, u, "%s may not sign in any more; ended are %s", label(r, u), lost)
+		return c.printUser(p, u, "%s may not sign in any more; ended are %s", label(u), lost)
 	})
 }
 
@@ -174,11 +175,11 @@ func tokensLost(p *program, r *config.Running, u latchkey.User) (string, error) 
 }
 
 // fullName names a user so that nobody is taken for another.
-func fullName(r *config.Running, u latchkey.User) string {
-	if usernameOf(r, u).Text == "" {
+func fullName(u latchkey.User) string {
+	if usernameOf(u).Text == "" {
 		return fmt.Sprintf("%s (%s)", printable(u.Name.Text), u.ID)
 	}
-	return fmt.Sprintf("%s (%s, %s)", label(r, u), printable(u.Name.Text), u.ID)
+	return fmt.Sprintf("%s (%s, %s)", label(u), printable(u.Name.Text), u.ID)
 }
 
 type userDelete struct {
@@ -199,19 +200,19 @@ func (c *userDelete) Run(p *program) (err error) {
 		return err
 	}
 	if u.IsOwner {
-		return fmt.Errorf("%s owns the house, and cannot be deleted", label(running, u))
+		return fmt.Errorf("%s owns the house, and cannot be deleted", label(u))
 	}
 	lost, err := tokensLost(p, running, u)
 	if err != nil {
 		return err
 	}
-	question := fmt.Sprintf("Delete %s? Lost are the login, the second factors, %s.", fullName(running, u), lost)
+	question := fmt.Sprintf("Delete %s? Lost are the login, the second factors, %s.", fullName(u), lost)
 	if err := c.confirm(p, question); err != nil {
 		return err
 	}
 	if err := running.Manager.RemoveUser(p.ctx, u.ID); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "deleted %s, with %s\n", label(running, u), lost)
+	_, err = fmt.Fprintf(p.stdout, "deleted %s, with %s\n", label(u), lost)
 	return err
 }
