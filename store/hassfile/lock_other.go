@@ -8,3 +8,9 @@ import "errors"
 func lock(string) (func() error, error) {
 	return nil, errors.New("folders cannot be locked on this system: use mode=follow, or another store")
 }
+
+// lockName is the file whose lock says that a latchkey keeps the folder.
+const lockName = ".latchkey.lock"
+
+// Locked finds no lock: this system has none.
+func Locked(string) bool { return false }

@@ -28,3 +28,15 @@ func lock(dir string) (release func() error, err error) {
 	}
 	return f.Close, nil
 }
+
+// Locked reports whether another process holds the lock of a file, such as that of a Home Assistant that runs. It makes no
+// file, and waits for nobody.
+func Locked(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // and with it a lock that was free
+	// A shared lock is in the way of nobody who only looks.
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}

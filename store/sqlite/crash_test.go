@@ -56,6 +56,11 @@ func child(task, path string) error {
 			}
 			fmt.Println(u.ID, n.Secret.Reveal(), n.JWTKey.Reveal())
 		}
+	case "hold": // a change that is not finished, until it is killed
+		return s.Update(ctx, func(latchkey.Tx) error {
+			fmt.Println("holding")
+			select {}
+		})
 	case "count":
 		for range steps {
 			if err := count(ctx, s); err != nil {
