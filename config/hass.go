@@ -68,14 +68,19 @@ func noNil[S latchkey.Store](s S, err error) (latchkey.Store, error) {
 	return s, nil
 }
 
+// SessionsPath is the database in which the sessions are kept that begin beside a Home Assistant that is followed.
+func (c Config) SessionsPath() string {
+	if c.Store.Sessions != "" {
+		return c.Store.Sessions
+	}
+	return filepath.Join(c.Folder, SessionsFile)
+}
+
 // follow opens a folder beside the Home Assistant that writes it.
 func follow(ctx context.Context, c Config) (latchkey.Store, error) {
 	own := c
 	own.MustExist = false // there are no sessions at first
-	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.Store.Sessions}
-	if own.Store.Path == "" {
-		own.Store.Path = filepath.Join(c.Folder, SessionsFile)
-	}
+	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.SessionsPath()}
 	sessions, err := openSQLite(ctx, own)
 	if err != nil {
 		return nil, err

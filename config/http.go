@@ -15,6 +15,8 @@ import (
 type HTTP struct {
 	// TrustedProxies are the networks of the proxies that pass requests on. None refuses what was passed on.
 	TrustedProxies []netip.Prefix
+	// IgnoredProxies are those that are listed while nothing that was passed on is to be taken: probably a mistake.
+	IgnoredProxies []netip.Prefix
 	// BansOff lets everybody in, bans or not.
 	BansOff bool
 	// LoginAttemptsThreshold is how many failed logins in a row ban an address; [ban.Never] for never.
@@ -89,6 +91,8 @@ func readProxies(o *options, h *HTTP) {
 		}
 		if trust {
 			h.TrustedProxies = append(h.TrustedProxies, network)
+		} else {
+			h.IgnoredProxies = append(h.IgnoredProxies, network)
 		}
 		return nil
 	})

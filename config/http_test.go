@@ -43,7 +43,7 @@ http:
 	same(t, "192.168.1.5:8123", c.Listen)
 
 	c = load(t, map[string]string{"latchkey.yaml": "http:\n  use_x_forwarded_for: false\n  trusted_proxies: 10.0.0.1\n"})
-	same(t, config.HTTP{LoginAttemptsThreshold: ban.Never}, c.HTTP)
+	same(t, config.HTTP{LoginAttemptsThreshold: ban.Never, IgnoredProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}}, c.HTTP)
 	same(t, config.Default().HTTP, load(t, map[string]string{"latchkey.yaml": "http:\n"}).HTTP)
 }
 

@@ -63,6 +63,7 @@ type commands struct {
 	Import  importCommand   `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
 	Export  exportCommand   `cmd:"" help:"Copy users, sessions and tokens into another store."`
 	Config  configCommands  `cmd:"" help:"Look at the configuration."`
+	Doctor  doctorCommand   `cmd:"" help:"Look at store, key, clock, network and files, and say what is wrong and how to mend it. Nothing is changed."`
 	Bench   benchCommands   `cmd:"" hidden:"" help:"Make stores to measure with."`
 	Version versionCommand  `cmd:"" help:"Show the version of the program."`
 }

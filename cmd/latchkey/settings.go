@@ -27,11 +27,7 @@ type override struct {
 // load returns the configuration: the defaults, overruled by the file, by the environment and by the flags.
 func (f storeFlags) load(p *program, more ...override) (config.Config, error) {
 	c := config.Default()
-	path, ok := p.env(config.EnvironmentPrefix + "CONFIG")
-	if f.Config != nil {
-		path, ok = *f.Config, true
-	}
-	if ok && (path != "" || f.Config != nil) {
+	if path, ok := f.file(p); ok {
 		var err error
 		if c, err = config.Load(path); err != nil {
 			return config.Config{}, err
@@ -50,6 +46,15 @@ func (f storeFlags) load(p *program, more ...override) (config.Config, error) {
 		c.Note(o.key, o.flag)
 	}
 	return c, nil
+}
+
+// file returns the path of the configuration file, if there is to be one.
+func (f storeFlags) file(p *program) (path string, ok bool) {
+	if f.Config != nil {
+		return *f.Config, true
+	}
+	path, ok = p.env(config.EnvironmentPrefix + "CONFIG")
+	return path, ok && path != ""
 }
 
 // open opens the store beside a server that may be running over it. Unless make is set, there must be one.

@@ -114,21 +114,44 @@ func (f *File) refresh() error {
 
 // parse reads what is readable.
 func (f *File) parse(text []byte) map[netip.Addr]time.Time {
-	bans := map[netip.Addr]time.Time{}
-	entries, err := mapping(text)
+	bans, problems, err := read(text)
 	if err != nil {
 		f.log.Error("the ban file is not readable, so nobody is banned by it", "file", f.path, "error", err)
-		return bans
 	}
-	for i := 0; i < len(entries); i += 2 {
+	for _, p := range problems {
+		f.log.Error("an entry of the ban file is left out", "file", f.path, "line", p.Line, "error", p.Err)
+	}
+	return bans
+}
+
+// Problem is an entry of a ban file that bans nobody.
+type Problem struct {
+	Line int
+	Err  error
+}
+
+// Examine returns who is banned by a file, and what is wrong with it. The error says why it bans nobody at all; it is
+// [fs.ErrNotExist] when there is no file.
+func Examine(path string) (map[netip.Addr]time.Time, []Problem, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return read(text)
+}
+
+func read(text []byte) (bans map[netip.Addr]time.Time, problems []Problem, err error) {
+	bans = map[netip.Addr]time.Time{}
+	entries, err := mapping(text)
+	for i := 0; i+1 < len(entries); i += 2 {
 		addr, at, err := readEntry(entries[i], entries[i+1])
 		if err != nil {
-			f.log.Error("an entry of the ban file is left out", "file", f.path, "line", entries[i].Line, "error", err)
+			problems = append(problems, Problem{entries[i].Line, err})
 			continue
 		}
 		bans[addr] = at
 	}
-	return bans
+	return bans, problems, err
 }
 
 // mapping returns the keys and values of a document, in turns. An empty document has none.

@@ -3,6 +3,7 @@ package ban_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -170,5 +171,34 @@ func TestABanEndsWithItsEntry(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != "{ torn" {
 		t.Errorf("the file was changed to %q", text)
+	}
+}
+
+func TestAFileIsExamined(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ban.FileName)
+	if _, _, err := ban.Examine(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	for text, want := range map[string]struct {
+		bans  int
+		lines []int
+		fails bool
+	}{
+		"": {},
+		"192.0.2.1:\n  banned_at: '2024-01-05T10:11:12+00:00'\n192.0.2:\n  banned_at: '2024-01-05T10:11:12+00:00'\n192.0.2.3: never\n": {bans: 1, lines: []int{3, 5}},
+		"192.0.2.1": {fails: true},
+		"{":         {fails: true},
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		bans, problems, err := ban.Examine(path)
+		var lines []int
+		for _, p := range problems {
+			lines = append(lines, p.Line)
+		}
+		if len(bans) != want.bans || !slices.Equal(lines, want.lines) || (err != nil) != want.fails {
+			t.Errorf("%q: %v, %v, %v", text, bans, problems, err)
+		}
 	}
 }

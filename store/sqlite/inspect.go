@@ -53,6 +53,11 @@ func Inspect(ctx context.Context, path string, key []byte) (found Inspection, er
 	} else if !info.Mode().IsRegular() {
 		return found, fmt.Errorf("%s is no file: choose another path", found.Path)
 	}
+	file, err := os.Open(found.Path) // whose error says more than SQLite's
+	if err != nil {
+		return found, err
+	}
+	_ = file.Close() // nothing was done with it
 	found.Use = InUse(found.Path) // before SQLite has the files open: closing them again would lose its locks
 	address, err := untouched(found.Path)
 	if err != nil {
@@ -80,6 +85,9 @@ func Inspect(ctx context.Context, path string, key []byte) (found Inspection, er
 	}
 	return found, advise(found.readHouse(ctx, tx))
 }
+
+// KeyFile is where the key of a database is, unless one is given.
+func KeyFile(database string) string { return keyPath(database) }
 
 // untouched returns the driver's address of a file that is only read. Beside a process that has the file open, its log is
 // read along; otherwise nothing but the file itself is looked at.
