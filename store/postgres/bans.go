@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // Bans returns the addresses that all nodes keep out, and since when.
@@ -18,12 +19,12 @@ func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
 		address string
 		at      sql.Null[int64]
 	}
-	rows, err := collect(ctx, s.q, func(r interface{ Scan(...any) error }) (b row, err error) {
+	rows, err := tables.Collect(ctx, s.q, func(r tables.Row) (b row, err error) {
 		err = r.Scan(&b.address, &b.at)
 		return b, err
 	}, `SELECT address, banned_at FROM bans`)
 	if err != nil {
-		return nil, fmt.Errorf("bans: %w", err)
+		return nil, fmt.Errorf("bans: %w", told(err))
 	}
 	bans := make(map[netip.Addr]time.Time, len(rows))
 	for _, b := range rows {
@@ -31,7 +32,7 @@ func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
 		if err != nil {
 			continue // nobody has such an address
 		}
-		bans[addr] = instant(b.at)
+		bans[addr] = tables.Instant(b.at)
 	}
 	return bans, nil
 }
@@ -39,7 +40,7 @@ func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
 // Ban keeps an address out, and announces it. One that is banned already stays as it is.
 func (s *Store) Ban(ctx context.Context, addr netip.Addr, at time.Time) error {
 	_, err := s.changeBans(ctx, `INSERT INTO bans (address, banned_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-		addr.String(), micros(at))
+		addr.String(), tables.Micros(at))
 	return err
 }
 
@@ -54,11 +55,14 @@ func (s *Store) Lift(ctx context.Context, addr netip.Addr) error {
 
 // changeBans is an Update of the list.
 func (s *Store) changeBans(ctx context.Context, query string, args ...any) (changed bool, err error) {
-	err = s.update(ctx, func(t *tx) error {
-		if changed, err = t.one(ctx, query, args...); changed {
+	err = s.update(ctx, func(t *tables.Tx) error {
+		if changed, err = t.Exec(ctx, query, args...); err != nil {
+			return fmt.Errorf("change the list of bans: %w", err)
+		}
+		if changed {
 			t.Announce(latchkey.Change{Kind: latchkey.BansChanged})
 		}
-		return written(err, "change the list of bans")
+		return nil
 	})
 	return changed, err
 }

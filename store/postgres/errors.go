@@ -16,14 +16,20 @@ import (
 	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
 )
 
-// told gives what failed the words of the domain: a database that does not answer is [latchkey.ErrUnavailable].
+// told gives what failed the words of the domain: a database that does not answer is [latchkey.ErrUnavailable], and a
+// violated constraint says what it is about.
 func told(err error) error {
 	var refused *pgconn.PgError
 	switch {
 	case err == nil, errors.Is(err, latchkey.ErrNotFound), errors.Is(err, latchkey.ErrUnavailable), errors.Is(err, seal.ErrWrongKey):
 		return err
 	case errors.As(err, &refused):
-		if !passing(refused) {
+		switch {
+		case refused.Code == "23505":
+			return latchkey.ErrExists
+		case refused.Code == "23503":
+			return fmt.Errorf("what it belongs to: %w", latchkey.ErrNotFound)
+		case !passing(refused):
 			return err
 		}
 	case errors.Is(err, context.Canceled), errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone):

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 const (
@@ -38,8 +39,8 @@ type message struct {
 }
 
 // notify announces changes when the transaction is committed.
-func (s *Store) notify(ctx context.Context, t *tx) error {
-	changes := t.changes
+func (s *Store) notify(ctx context.Context, t *tables.Tx) error {
+	changes := t.Changes()
 	if len(changes) > maxNotified {
 		changes = []latchkey.Change{{Kind: latchkey.ChangesLost}}
 	}
@@ -56,7 +57,7 @@ func (s *Store) notify(ctx context.Context, t *tx) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.one(ctx, `SELECT pg_notify($1, $2)`, channel, string(text))
+		_, err = t.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, string(text))
 		next.Changes, size = nil, 0
 		return err
 	}

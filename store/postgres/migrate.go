@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // migrationLock is the number of the advisory lock under which one node at a time brings the tables up to date.
@@ -71,7 +72,7 @@ func (s *Store) takeTurn(ctx context.Context, w *work, patience time.Duration) e
 }
 
 // tableVersion is 0 for a database without tables of ours.
-func (s *Store) tableVersion(ctx context.Context, q querier) (int, error) {
+func (s *Store) tableVersion(ctx context.Context, q tables.Querier) (int, error) {
 	ctx, cancel := s.limited(ctx)
 	defer cancel()
 	var there bool
@@ -114,13 +115,13 @@ type numberedName struct {
 // normalizeNames writes what users are found by beside their names. How PostgreSQL folds case depends on how it was set
 // up, and is never quite what [latchkey.NormalizeUsername] does.
 func normalizeNames(ctx context.Context, began *sql.Tx) error {
-	scan := func(row interface{ Scan(...any) error }) (n numberedName, err error) {
+	scan := func(row tables.Row) (n numberedName, err error) {
 		err = row.Scan(&n.seq, &n.name)
 		return n, err
 	}
 	last := int64(0)
 	for {
-		page, err := collect(ctx, began, scan,
+		page, err := tables.Collect(ctx, began, scan,
 			`SELECT seq, name FROM users WHERE seq > $1 AND name IS NOT NULL ORDER BY seq LIMIT $2`, last, portion)
 		if err != nil || len(page) == 0 {
 			return err

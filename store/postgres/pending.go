@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // Pending keeps what is under way for all nodes. Keys are kept as hashes, since some hold secrets, and values are sealed.
@@ -56,7 +57,7 @@ func (p *Pending) Get(ctx context.Context, key string) (value []byte, revision i
 	return p.row(ctx, p.store.q, key, `SELECT value, revision FROM pending WHERE key = $1 AND ends > now()`)
 }
 
-func (p *Pending) row(ctx context.Context, q querier, key, query string) (value []byte, revision int64, err error) {
+func (p *Pending) row(ctx context.Context, q tables.Querier, key, query string) (value []byte, revision int64, err error) {
 	ctx, cancel := p.store.limited(ctx)
 	defer cancel()
 	k := keyOf(key)

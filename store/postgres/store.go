@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
@@ -31,9 +32,14 @@ const (
 	connections = 16
 )
 
+type reader = tables.Reader
+
 // Store is a latchkey.Store in a PostgreSQL that other nodes share. Every Update is durable when it returns.
 type Store struct {
 	reader
+	q       tables.Querier // asks outside of transactions
+	box     *seal.Box
+	within  time.Duration
 	db      *sql.DB
 	config  *pgx.ConnConfig
 	log     *slog.Logger
@@ -49,7 +55,10 @@ type Store struct {
 	closed   error
 }
 
-var _ latchkey.Store = (*Store)(nil)
+var _ interface {
+	latchkey.Store
+	latchkey.FarStore
+} = (*Store)(nil)
 
 // Option changes how a store is opened.
 type Option func(*options)
@@ -110,7 +119,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	// What is in the hands of a node that is gone must not hold up the others.
 	setUnlessGiven(config, "statement_timeout", milliseconds(o.within))
 	setUnlessGiven(config, "idle_in_transaction_session_timeout", milliseconds(10*o.within))
-	s := &Store{config: config, log: o.log, ear: watch.NewEar()}
+	s := &Store{config: config, log: o.log, ear: watch.NewEar(), box: box, within: o.within}
 	s.hearOwn()
 	s.db = stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.doubtful))
 	s.db.SetMaxOpenConns(connections)
@@ -120,7 +129,8 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 			err = errors.Join(err, s.db.Close())
 		}
 	}()
-	s.reader = reader{q: again{s}, box: box, within: o.within}
+	s.q = again{s}
+	s.reader = tables.NewReader(s.q, box, dialect(), o.within)
 	s.pending = &Pending{store: s}
 	if err := s.wait(ctx, o.patience); err != nil {
 		return nil, err
@@ -187,6 +197,11 @@ func (s *Store) place() string {
 
 // Pending returns where what is under way is kept for all nodes.
 func (s *Store) Pending() latchkey.PendingStore { return s.pending }
+
+// limited bounds how long a question may take: whoever asks rather hears that nobody answers.
+func (s *Store) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.within, latchkey.ErrUnavailable)
+}
 
 // Watch implements [latchkey.Store].
 func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // PostgreSQL has no text with a NUL or with bytes in it that are not UTF-8. Nothing that people write has any either; where
@@ -15,14 +17,14 @@ const (
 )
 
 // texts asks with texts that PostgreSQL takes.
-type texts struct{ querier }
+type texts struct{ tables.Querier }
 
 func (q texts) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return q.querier.QueryContext(ctx, query, proper(args)...)
+	return q.Querier.QueryContext(ctx, query, proper(args)...)
 }
 
 func (q texts) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return q.querier.QueryRowContext(ctx, query, proper(args)...)
+	return q.Querier.QueryRowContext(ctx, query, proper(args)...)
 }
 
 // proper returns arguments that PostgreSQL takes. The caller's stay as they are.

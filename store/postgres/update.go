@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // tries bounds how often a transaction is run that others got in the way of.
@@ -20,10 +21,10 @@ const tries = 200
 // Update implements [latchkey.Store]. When the line breaks while a commit is under way nobody knows whether it was made:
 // that is [latchkey.ErrUnavailable] as well, and watchers are told that changes may be lost.
 func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
-	return s.update(ctx, func(t *tx) error { return fn(t) })
+	return s.update(ctx, func(t *tables.Tx) error { return fn(t) })
 }
 
-func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+func (s *Store) update(ctx context.Context, fn func(*tables.Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.updateOnce(ctx, fn)
 		if !overtaken(err) {
@@ -46,18 +47,18 @@ func overtaken(err error) bool {
 	return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
 }
 
-func (s *Store) updateOnce(ctx context.Context, fn func(*tx) error) error {
+func (s *Store) updateOnce(ctx context.Context, fn func(*tables.Tx) error) error {
 	w, err := s.begin(ctx, sql.LevelSerializable)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	t := &tx{reader: reader{q: texts{w.Tx}, box: s.box, within: s.within}, sql: w.Tx}
+	t := tables.NewTx(tables.NewReader(texts{w.Tx}, s.box, dialect(), s.within), runner{w.Tx})
 	if err := fn(t); err != nil {
 		return err
 	}
 	if err := s.notify(ctx, t); err != nil {
-		return told(err)
+		return err
 	}
 	mine := s.turns.take()
 	defer mine.end()
@@ -70,7 +71,7 @@ func (s *Store) updateOnce(ctx context.Context, fn func(*tx) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	mine.wait()
-	s.watchers.Tell(t.changes)
+	s.watchers.Tell(t.Changes())
 	return nil
 }
 

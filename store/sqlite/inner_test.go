@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 func openInner(t testing.TB, path string) *Store {
@@ -139,7 +140,7 @@ func TestOldChangesArePrunedInSteps(t *testing.T) {
 			t.Errorf("step %d: there may be more: %v", i, full)
 		}
 	}
-	ids, err := collect(t.Context(), s.readers, scanText, `SELECT id FROM changes`)
+	ids, err := tables.Collect(t.Context(), s.readers, tables.ScanText, `SELECT id FROM changes`)
 	if err != nil || !slices.Equal(ids, []string{"new"}) {
 		t.Errorf("left: %v, %v", ids, err)
 	}
@@ -208,18 +209,18 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 
 // recorder remembers the queries that it passes on.
 type recorder struct {
-	querier
+	tables.Querier
 	queries map[string]int // number of arguments
 }
 
 func (r *recorder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	r.queries[query] = len(args)
-	return r.querier.QueryContext(ctx, query, args...)
+	return r.Querier.QueryContext(ctx, query, args...)
 }
 
 func (r *recorder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	r.queries[query] = len(args)
-	return r.querier.QueryRowContext(ctx, query, args...)
+	return r.Querier.QueryRowContext(ctx, query, args...)
 }
 
 // Each look-up costs the same with ten users as with a million: it goes through an index.
@@ -227,7 +228,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 	s := openInner(t, temporary(t))
 	ctx := t.Context()
 	seen := &recorder{s.readers, map[string]int{}}
-	r := reader{q: seen, box: s.box}
+	r := tables.NewReader(seen, s.box, dialect(), 0)
 	_, _ = r.User(ctx, "x")
 	_, _ = r.Users(ctx, "", 10)
 	_, _ = r.Users(ctx, "x", 10)
@@ -256,7 +257,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 	fine := []string{"USING INDEX users_owner", "USING COVERING INDEX users_owner", "USING COVERING INDEX users_people",
 		"USING INDEX users_people", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW"}
 	for query, n := range seen.queries {
-		steps, err := collect(ctx, s.readers, func(row interface{ Scan(...any) error }) (step string, err error) {
+		steps, err := tables.Collect(ctx, s.readers, func(row tables.Row) (step string, err error) {
 			var ignored int
 			err = row.Scan(&ignored, &ignored, &ignored, &step)
 			return step, err

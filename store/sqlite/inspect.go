@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // Inspection is what there is to know about a database without touching it.
@@ -104,26 +105,22 @@ func untouched(path string) (string, error) {
 }
 
 // damage is what SQLite's own check finds, and references that lead nowhere.
-func damage(ctx context.Context, q querier) ([]string, error) {
-	scan := func(row interface{ Scan(...any) error }) (text string, err error) {
-		err = row.Scan(&text)
-		return text, err
-	}
-	lines, err := collect(ctx, q, scan, `PRAGMA integrity_check(20)`)
+func damage(ctx context.Context, q tables.Querier) ([]string, error) {
+	lines, err := tables.Collect(ctx, q, tables.ScanText, `PRAGMA integrity_check(20)`)
 	if err != nil {
 		return nil, err
 	}
 	if len(lines) == 1 && lines[0] == "ok" {
 		lines = nil
 	}
-	broken, err := collect(ctx, q, scan,
+	broken, err := tables.Collect(ctx, q, tables.ScanText,
 		`SELECT count(*) || ' rows of the table ' || "table" || ' belong to rows of ' || parent || ' that are not there'
 		FROM pragma_foreign_key_check GROUP BY "table", parent`)
 	return append(lines, broken...), err
 }
 
 // tryKey opens with the key what was sealed for this.
-func (found Inspection) tryKey(ctx context.Context, q querier, key []byte) (wrong, err error) {
+func (found Inspection) tryKey(ctx context.Context, q tables.Querier, key []byte) (wrong, err error) {
 	var check []byte
 	err = q.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, checkPlace).Scan(&check)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -144,7 +141,7 @@ func (found Inspection) tryKey(ctx context.Context, q querier, key []byte) (wron
 }
 
 // readHouse reads what an older version keeps in the same way.
-func (found *Inspection) readHouse(ctx context.Context, q querier) error {
+func (found *Inspection) readHouse(ctx context.Context, q tables.Querier) error {
 	var latest sql.Null[int64]
 	err := q.QueryRowContext(ctx, `SELECT
 		EXISTS (SELECT 1 FROM users WHERE NOT system_generated),

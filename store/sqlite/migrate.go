@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 // migrate brings the database to the newest version, one transaction a step. Of several processes that start at the same
@@ -69,13 +70,13 @@ type numberedName struct {
 
 // normalizeNames writes what users are found by beside their names: SQLite folds the case of ASCII alone.
 func normalizeNames(ctx context.Context, tx *sql.Tx) error {
-	scan := func(row interface{ Scan(...any) error }) (n numberedName, err error) {
+	scan := func(row tables.Row) (n numberedName, err error) {
 		err = row.Scan(&n.seq, &n.name)
 		return n, err
 	}
 	last := int64(0)
 	for {
-		names, err := collect(ctx, tx, scan,
+		names, err := tables.Collect(ctx, tx, scan,
 			`SELECT seq, name FROM users WHERE seq > ? AND name IS NOT NULL ORDER BY seq LIMIT ?`, last, portion)
 		if err != nil || len(names) == 0 {
 			return err

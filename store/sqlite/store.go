@@ -16,12 +16,17 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
+
+type reader = tables.Reader
 
 // Store is a latchkey.Store in a SQLite file. Every Update is on the disk, fsync included, when it returns.
 type Store struct {
 	reader
+	box     *seal.Box
 	path    string
 	readers *sql.DB // many connections, which only read
 	writer  *sql.DB // one connection, whose transactions lock the file from their beginning
@@ -73,7 +78,7 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 			_ = s.closeDatabases()
 		}
 	}()
-	if s.writer, err = sql.Open("sqlite", dataSource(path, "&_txlock=immediate")); err != nil {
+	if s.writer, err = sql.Open("sqlite", dataSource(path, "&_txlock=immediate"+writerCache)); err != nil {
 		return nil, err
 	}
 	s.writer.SetMaxOpenConns(1)
@@ -88,12 +93,16 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if s.box, err = s.openBox(ctx, o.sealKey); err != nil {
 		return nil, err
 	}
-	s.q = &prepared{db: s.readers}
+	s.reader = tables.NewReader(&prepared{db: s.readers}, s.box, dialect(), 0)
 	if err := s.follow(ctx); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return s, nil
 }
+
+// writerCache is how many KiB of pages a transaction holds, if it needs that many, before it writes some of them more than
+// once.
+const writerCache = "&_pragma=cache_size(-65536)"
 
 // dataSource returns the driver's address of the file. Transactions wait up to five seconds for those of others, and are
 // on the disk when they are committed.
@@ -124,14 +133,15 @@ func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) erro
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = began.Rollback() }() // does nothing after a commit
-	t := &tx{reader: reader{q: began, box: s.box}, sql: began}
+	run := runner{began}
+	t := tables.NewTx(tables.NewReader(began, s.box, dialect(), 0), run)
 	if err := fn(t); err != nil {
 		return err
 	}
-	if err := t.record(ctx, s.origin); err != nil {
+	if err := run.record(ctx, s.origin, t.Changes()); err != nil {
 		return err
 	}
-	if err := s.watchers.TellAfter(began.Commit, t.changes); err != nil {
+	if err := s.watchers.TellAfter(began.Commit, t.Changes()); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

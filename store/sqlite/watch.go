@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
 const (
@@ -147,7 +148,7 @@ func (f *follower) rows(ctx context.Context) (rows []changeRow, newest int64, er
 	if err := tx.QueryRowContext(ctx, selectNewest).Scan(&newest); err != nil {
 		return nil, 0, err
 	}
-	rows, err = collect(ctx, tx, func(row interface{ Scan(...any) error }) (r changeRow, err error) {
+	rows, err = tables.Collect(ctx, tx, func(row tables.Row) (r changeRow, err error) {
 		err = row.Scan(&r.origin, &r.change.Kind, &r.change.ID)
 		return r, err
 	}, `SELECT origin, kind, id FROM changes WHERE seq > ? ORDER BY seq`, f.last)

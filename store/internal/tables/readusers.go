@@ -1,0 +1,158 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/seed-6a977b3d/latchkey"
+)
+
+// selectUser asks for users. Their groups and credentials come along as JSON, so that one statement, and so one state of
+// the database, gives the whole user.
+func (r Reader) selectUser(where string) string {
+	return `SELECT u.id, u.name, u.is_owner, u.is_active, u.system_generated, u.local_only, ` + r.dialect.UserLists +
+		` FROM users u ` + where
+}
+
+func scanUser(row Row) (latchkey.User, error) {
+	var u latchkey.User
+	var name sql.Null[string]
+	var groups, credentials string
+	err := row.Scan(&u.ID, &name, &u.IsOwner, &u.IsActive, &u.SystemGenerated, &u.LocalOnly, &groups, &credentials)
+	if err != nil {
+		return latchkey.User{}, err
+	}
+	u.Name = null(name)
+	if err := json.Unmarshal([]byte(groups), &u.GroupIDs); err != nil {
+		return latchkey.User{}, err
+	}
+	var list [][4]json.RawMessage
+	if err := json.Unmarshal([]byte(credentials), &list); err != nil {
+		return latchkey.User{}, err
+	}
+	for _, c := range list {
+		got := latchkey.Credentials{UserID: u.ID}
+		if err := errors.Join(json.Unmarshal(c[0], &got.ID), json.Unmarshal(c[1], &got.Provider.Type),
+			json.Unmarshal(c[2], &got.Provider.ID), json.Unmarshal(c[3], &got.Data)); err != nil {
+			return latchkey.User{}, err
+		}
+		u.Credentials = append(u.Credentials, got)
+	}
+	if len(u.GroupIDs) == 0 {
+		u.GroupIDs = nil
+	}
+	return u, nil
+}
+
+// User implements latchkey.Reader, as do the others.
+func (r Reader) User(ctx context.Context, id string) (latchkey.User, error) {
+	u, err := one(ctx, r, scanUser, r.selectUser(`WHERE u.id = $1`), id)
+	return u, r.found(err, "user", id)
+}
+
+// Users implements latchkey.Reader.
+func (r Reader) Users(ctx context.Context, after string, limit int) ([]latchkey.User, error) {
+	first, err := r.behind(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	return all(ctx, r, scanUser, r.selectUser(`WHERE u.seq > $1 ORDER BY u.seq LIMIT $2`), first, limit)
+}
+
+// behind returns where a page begins: behind the user with this id, or with the first if it is empty.
+func (r Reader) behind(ctx context.Context, after string) (seq int64, err error) {
+	if after == "" {
+		return 0, nil
+	}
+	seq, err = one(ctx, r, scanOne[int64], `SELECT seq FROM users WHERE id = $1`, after)
+	return seq, r.found(err, "user", after)
+}
+
+// FindUsers implements latchkey.Reader.
+func (r Reader) FindUsers(ctx context.Context, text, after string, limit int) ([]latchkey.User, error) {
+	part := latchkey.NormalizeUsername(text)
+	if part == "" {
+		return r.Users(ctx, after, limit)
+	}
+	first, err := r.behind(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	find := r.dialect.Find
+	return all(ctx, r, scanUser, r.selectUser(`WHERE u.seq > $1 AND (u.id = $2 OR `+find+`(u.normalized, $3) > 0
+		OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id AND `+find+`(c.subject, $3) > 0))
+		ORDER BY u.seq LIMIT $4`), first, text, part, limit)
+}
+
+// Owner implements latchkey.Reader.
+func (r Reader) Owner(ctx context.Context) (latchkey.User, error) {
+	u, err := one(ctx, r, scanUser, r.selectUser(`WHERE u.is_owner ORDER BY u.seq LIMIT 1`))
+	return u, r.found(err, "user", "with the owner flag")
+}
+
+// HasPeople implements latchkey.Reader.
+func (r Reader) HasPeople(ctx context.Context) (bool, error) {
+	return r.exists(ctx, `SELECT 1 FROM users WHERE NOT system_generated`)
+}
+
+// HasAdminBeside implements latchkey.Reader.
+func (r Reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
+	owner, err := r.exists(ctx, `SELECT 1 FROM users WHERE is_owner AND NOT system_generated AND id <> $1`, id)
+	if owner || err != nil {
+		return owner, err
+	}
+	return r.exists(ctx, `SELECT 1 FROM user_groups g JOIN users u ON u.id = g.user_id
+		WHERE g.group_id = $1 AND u.is_active AND NOT u.system_generated AND u.id <> $2`, latchkey.GroupAdmin, id)
+}
+
+// UserByCredentials implements latchkey.Reader.
+func (r Reader) UserByCredentials(ctx context.Context, credentialsID string) (latchkey.User, error) {
+	u, err := one(ctx, r, scanUser,
+		r.selectUser(`WHERE u.id = (SELECT user_id FROM credentials WHERE id = $1)`), credentialsID)
+	return u, r.found(err, "user with credentials", credentialsID)
+}
+
+// CredentialsBySubject implements latchkey.Reader.
+func (r Reader) CredentialsBySubject(ctx context.Context, p latchkey.ProviderKey, subject string) ([]latchkey.Credentials, error) {
+	scan := func(row Row) (latchkey.Credentials, error) {
+		c := latchkey.Credentials{Provider: p}
+		var data []byte
+		if err := row.Scan(&c.ID, &c.UserID, &data); err != nil {
+			return c, err
+		}
+		return c, json.Unmarshal(data, &c.Data)
+	}
+	return all(ctx, r, scan, `SELECT id, user_id, data FROM credentials
+		WHERE subject = $1 AND provider_type = $2 AND provider_id IS NOT DISTINCT FROM $3 ORDER BY seq`,
+		latchkey.NormalizeUsername(subject), p.Type, column(p.ID))
+}
+
+// Group implements latchkey.Reader.
+func (r Reader) Group(ctx context.Context, id string) (latchkey.Group, error) {
+	for _, g := range latchkey.SystemGroups() {
+		if g.ID == id {
+			return g, nil
+		}
+	}
+	g, err := one(ctx, r, scanGroup, `SELECT id, name, policy FROM groups WHERE id = $1`, id)
+	return g, r.found(err, "group", id)
+}
+
+// Groups implements latchkey.Reader.
+func (r Reader) Groups(ctx context.Context) ([]latchkey.Group, error) {
+	custom, err := all(ctx, r, scanGroup, `SELECT id, name, policy FROM groups ORDER BY seq`)
+	return append(latchkey.SystemGroups(), custom...), err
+}
+
+func scanGroup(row Row) (latchkey.Group, error) {
+	var g latchkey.Group
+	var name sql.Null[string]
+	var policy []byte
+	if err := row.Scan(&g.ID, &name, &policy); err != nil {
+		return g, err
+	}
+	g.Name = null(name)
+	return g, json.Unmarshal(policy, &g.Policy)
+}

@@ -1,0 +1,162 @@
+// Package tables reads and writes the tables that the SQL stores have in common. It knows what the values of the domain look
+// like in rows, and no driver: in what the databases differ is in a [Dialect] and in how they run a transaction's statements.
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/seal"
+)
+
+// Querier is a database or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Row is one row of an answer.
+type Row interface{ Scan(...any) error }
+
+// Dialect is in what the databases differ.
+type Dialect struct {
+	// UserLists are two columns beside a user u: the ids of its groups, and its credentials, each a list of its id, the type
+	// and the id of its provider and its data. Both are JSON, and in order.
+	UserLists string
+	// Find is the function of two texts that returns where the second stands in the first, counted from 1, or else 0.
+	Find string
+	// Cast is the operator that gives a parameter a type where none is expected of it, such as in a SELECT; empty where
+	// nothing has to be said.
+	Cast string
+	// Told gives what the database refuses the words of the domain: [latchkey.ErrExists] where something is there already,
+	// [latchkey.ErrNotFound] where what it belongs to is not.
+	Told func(error) error
+}
+
+// cast is a parameter that is said to be of a type.
+func (d *Dialect) cast(parameter, kind string) string {
+	if d.Cast == "" {
+		return parameter
+	}
+	return parameter + d.Cast + kind
+}
+
+// Reader answers from a database or from inside a transaction. It implements latchkey.Reader.
+type Reader struct {
+	q       Querier
+	box     *seal.Box
+	dialect *Dialect
+	within  time.Duration
+}
+
+// NewReader returns a reader that opens with box what is sealed. within is how long an answer is waited for; 0 if as long
+// as the caller does.
+func NewReader(q Querier, box *seal.Box, d *Dialect, within time.Duration) Reader {
+	return Reader{q, box, d, within}
+}
+
+// limited bounds how long a question may take: whoever asks rather hears that nobody answers.
+func (r Reader) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.within == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, r.within, latchkey.ErrUnavailable)
+}
+
+// found gives a look-up's error the words of the domain.
+func (r Reader) found(err error, what, id string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		err = latchkey.ErrNotFound
+	}
+	if err = r.dialect.Told(err); err != nil {
+		return fmt.Errorf("%s %s: %w", what, id, err)
+	}
+	return nil
+}
+
+// all reads all rows of a query in time.
+func all[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
+	ctx, cancel := r.limited(ctx)
+	defer cancel()
+	list, err := Collect(ctx, r.q, scan, query, args...)
+	return list, r.dialect.Told(err)
+}
+
+// one reads the row of a query in time. There must be one.
+func one[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) (T, error) {
+	ctx, cancel := r.limited(ctx)
+	defer cancel()
+	return scan(r.q.QueryRowContext(ctx, query, args...))
+}
+
+func (r Reader) exists(ctx context.Context, query string, args ...any) (bool, error) {
+	yes, err := one(ctx, r, scanOne[bool], `SELECT EXISTS (`+query+`)`, args...)
+	return yes, r.dialect.Told(err)
+}
+
+// Collect reads all rows of a query.
+func Collect[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (all []T, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// ScanText reads a row of one text.
+func ScanText(row Row) (string, error) { return scanOne[string](row) }
+
+// scanOne reads a row of one column.
+func scanOne[T any](row Row) (v T, err error) {
+	err = row.Scan(&v)
+	return v, err
+}
+
+// null turns a column into the domain's text or nothing.
+func null(s sql.Null[string]) latchkey.NullString {
+	return latchkey.NullString{Text: s.V, Valid: s.Valid}
+}
+
+// column turns the domain's text or nothing into a column.
+func column(s latchkey.NullString) any {
+	if !s.Valid {
+		return nil
+	}
+	return s.Text
+}
+
+// orNull writes the empty text as NULL.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Instant turns microseconds into a time, and nothing into the zero time.
+func Instant(n sql.Null[int64]) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.V).UTC()
+}
+
+// Micros turns a time into microseconds, and the zero time into nothing.
+func Micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
