@@ -189,12 +189,20 @@ func (m *Manager) removeExpired(ctx context.Context) {
 	}
 }
 
+// sweepAgain is when it is looked again what has become of expired tokens that another node is removing.
+const sweepAgain = time.Second
+
 // removeExpiredNow removes what has ended and returns when the next token ends.
 func (m *Manager) removeExpiredNow(ctx context.Context) (time.Time, error) {
 	const batch = 100
+	sweep := m.store.Update
+	if swept, ok := m.store.(SweptStore); ok {
+		sweep = swept.Sweep
+	}
 	for {
-		ended := 0
-		err := m.store.Update(ctx, func(tx Tx) error {
+		ended, mine := 0, false
+		err := sweep(ctx, func(tx Tx) error {
+			mine = true
 			tokens, err := tx.ExpiredRefreshTokens(ctx, time.Now(), batch)
 			if err != nil {
 				return err
@@ -207,10 +215,12 @@ func (m *Manager) removeExpiredNow(ctx context.Context) (time.Time, error) {
 			ended = len(tokens)
 			return nil
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return time.Time{}, err
-		}
-		if ended < batch {
+		case !mine:
+			return time.Now().Add(sweepAgain), nil
+		case ended < batch:
 			return m.store.NextExpiry(ctx)
 		}
 	}

@@ -29,6 +29,12 @@ type FarStore interface {
 	Current() bool
 }
 
+// SweptStore is a store from which several nodes would remove what has ended at the same time.
+type SweptStore interface {
+	// Sweep is Update, unless another node is at it: then fn is not run, which is no error.
+	Sweep(ctx context.Context, fn func(Tx) error) error
+}
+
 // Reader reads what a store holds. What is asked for by its key and does not exist is [ErrNotFound].
 type Reader interface {
 	UserReader

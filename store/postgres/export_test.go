@@ -11,8 +11,12 @@ const Portion = portion
 // FirstTables makes the tables as the first version had them.
 func FirstTables() string { return migrations()[0].statements }
 
-// MigrationLock is the lock of whoever prepares the tables.
-const MigrationLock = int64(migrationLock)
+// The locks of whoever prepares the tables, sweeps, and removes for a manager.
+const (
+	MigrationLock = int64(migrationLock)
+	SweepLock     = int64(sweepLock)
+	ManagerLock   = int64(managerLock)
+)
 
 // SweepOnce deletes what has ended now, and not only every minute.
 func (s *Store) SweepOnce(ctx context.Context) error { return s.sweepOnce(ctx) }

@@ -58,6 +58,7 @@ type Store struct {
 var _ interface {
 	latchkey.Store
 	latchkey.FarStore
+	latchkey.SweptStore
 } = (*Store)(nil)
 
 // Option changes how a store is opened.

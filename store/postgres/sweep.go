@@ -3,10 +3,17 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
-// sweepLock is the number of the advisory lock under which one node at a time sweeps.
-const sweepLock = 0x6c746368_73776565
+// These are the numbers of the advisory locks under which one node at a time sweeps: what was under way and has ended, and
+// what the manager removes.
+const (
+	sweepLock   = 0x6c746368_73776565
+	managerLock = 0x6c746368_6d616e61
+)
 
 const (
 	// sweepEvery is how often what has ended is deleted.
@@ -41,4 +48,15 @@ func (s *Store) sweepOnce(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// Sweep implements [latchkey.SweptStore].
+func (s *Store) Sweep(ctx context.Context, fn func(latchkey.Tx) error) error {
+	return s.update(ctx, func(t *tables.Tx) error {
+		mine, err := t.Exec(ctx, `SELECT 1 WHERE pg_try_advisory_xact_lock($1)`, int64(managerLock))
+		if err != nil || !mine {
+			return err
+		}
+		return fn(t)
+	})
 }
