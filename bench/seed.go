@@ -19,8 +19,18 @@ type Size struct {
 	TokensEach int
 }
 
-// perTransaction is how many users are written at once.
-const perTransaction = 1000
+const (
+	// perTransaction is how many users are written at once: the more, the fewer pages of an index are written again and
+	// again.
+	perTransaction = 20_000
+	// perBatch is how many of them are held in memory.
+	perBatch = 1000
+)
+
+// batcher is a transaction of a store that takes much at once.
+type batcher interface {
+	InsertBatch(context.Context, []latchkey.User, []latchkey.Password, []latchkey.RefreshToken) error
+}
 
 // Seed fills an empty store. The ids are known from their numbers (see [UserID] and [TokenID]), so that they can be looked
 // up without keeping a list. progress is told now and then how many users there are; it may be nil.
@@ -28,18 +38,53 @@ func Seed(ctx context.Context, store latchkey.Store, size Size, progress func(us
 	for first := 0; first < size.Users; first += perTransaction {
 		last := min(first+perTransaction, size.Users)
 		err := store.Update(ctx, func(tx latchkey.Tx) error {
-			for n := first; n < last; n++ {
-				if err := seedUser(ctx, tx, n, size.TokensEach); err != nil {
-					return fmt.Errorf("user %d: %w", n, err)
+			for n := first; n < last; n += perBatch {
+				if err := seedUsers(ctx, tx, n, min(n+perBatch, last), size.TokensEach); err != nil {
+					return err
+				}
+				if progress != nil {
+					progress(min(n+perBatch, last))
 				}
 			}
 			return nil
 		})
 		if err != nil {
+			return fmt.Errorf("users %d to %d: %w", first, last-1, err)
+		}
+	}
+	return nil
+}
+
+// seedUsers writes those from first to last, not included, each with everything that belongs to it.
+func seedUsers(ctx context.Context, tx latchkey.Tx, first, last, tokensEach int) error {
+	var users []latchkey.User
+	var passwords []latchkey.Password
+	var tokens []latchkey.RefreshToken
+	for n := first; n < last; n++ {
+		u := user(n)
+		users = append(users, u)
+		// No password fits: whoever could sign in to a store like this one would own nothing, but might think so.
+		passwords = append(passwords, latchkey.Password{Username: Username(n), Hash: "$2b$12$seeded"})
+		for i := range tokensEach {
+			tokens = append(tokens, token(u, n, i))
+		}
+	}
+	if b, ok := tx.(batcher); ok {
+		return b.InsertBatch(ctx, users, passwords, tokens)
+	}
+	for _, u := range users {
+		if err := tx.InsertUser(ctx, u); err != nil {
 			return err
 		}
-		if progress != nil {
-			progress(last)
+	}
+	for _, p := range passwords {
+		if err := tx.InsertPassword(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, t := range tokens {
+		if err := tx.InsertRefreshToken(ctx, t); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -71,33 +116,24 @@ func spread(kind uint64, n int) string {
 	return fmt.Sprintf("%x", b)
 }
 
-func seedUser(ctx context.Context, tx latchkey.Tx, n, tokens int) error {
+// user is the n-th one. The first owns the house.
+func user(n int) latchkey.User {
 	id, name := UserID(n), Username(n)
-	credentials := latchkey.Credentials{
-		ID: spread(0xc, n), UserID: id, Provider: latchkey.ProviderKey{Type: "homeassistant"},
-		Data: map[string]any{"username": name},
+	return latchkey.User{
+		ID: id, Name: latchkey.Text(name), IsOwner: n == 0, IsActive: true, GroupIDs: []string{latchkey.GroupUser},
+		Credentials: []latchkey.Credentials{{
+			ID: spread(0xc, n), UserID: id, Provider: latchkey.ProviderKey{Type: "homeassistant"},
+			Data: map[string]any{"username": name},
+		}},
 	}
-	u := latchkey.User{
-		ID: id, Name: latchkey.Text(name), IsOwner: n == 0, IsActive: true,
-		GroupIDs: []string{latchkey.GroupUser}, Credentials: []latchkey.Credentials{credentials},
+}
+
+// token is the i-th one of the n-th user.
+func token(u latchkey.User, n, i int) latchkey.RefreshToken {
+	return latchkey.RefreshToken{
+		ID: TokenID(n, i), UserID: u.ID, ClientID: latchkey.Text("https://app.example/"), Type: latchkey.TokenNormal,
+		AccessTokenExpiration: latchkey.AccessTokenExpiration, CreatedAt: time.Now(), Secret: TokenSecret(n, i),
+		JWTKey: TokenSecret(n, i), ExpireAt: time.Now().Add(latchkey.RefreshTokenExpiration),
+		CredentialID: u.Credentials[0].ID, Version: latchkey.Version,
 	}
-	if err := tx.InsertUser(ctx, u); err != nil {
-		return err
-	}
-	// No password fits: whoever could sign in to a store like this one would own nothing, but might think so.
-	if err := tx.InsertPassword(ctx, latchkey.Password{Username: name, Hash: "$2b$12$seeded"}); err != nil {
-		return err
-	}
-	for i := range tokens {
-		err := tx.InsertRefreshToken(ctx, latchkey.RefreshToken{
-			ID: TokenID(n, i), UserID: id, ClientID: latchkey.Text("https://app.example/"), Type: latchkey.TokenNormal,
-			AccessTokenExpiration: latchkey.AccessTokenExpiration, CreatedAt: time.Now(), Secret: TokenSecret(n, i),
-			JWTKey: TokenSecret(n, i), ExpireAt: time.Now().Add(latchkey.RefreshTokenExpiration),
-			CredentialID: credentials.ID, Version: latchkey.Version,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

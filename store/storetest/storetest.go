@@ -32,6 +32,7 @@ func Run(t *testing.T, f Factory) {
 	t.Run("Search", f.search)
 	t.Run("Credentials", f.credentials)
 	t.Run("Tokens", f.tokens)
+	t.Run("Batches", f.batches)
 	t.Run("Groups", f.groups)
 	t.Run("Passwords", f.passwords)
 	t.Run("ModuleData", f.moduleData)
