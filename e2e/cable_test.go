@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // cable is the line between a node and its database, at which a test can pull.
@@ -13,9 +16,12 @@ type cable struct {
 	listener net.Listener
 
 	flow  sync.RWMutex // held by who freezes the line
+	slow  atomic.Int64 // how much later everything arrives, as a duration
 	mu    sync.Mutex
 	down  bool
 	ends  map[net.Conn]struct{}
+	ears  map[net.Conn]struct{} // of which those on which the node listens
+	deaf  bool                  // there may be none of them
 	tasks sync.WaitGroup
 }
 
@@ -26,7 +32,7 @@ func lay(t *testing.T, target string) *cable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cable{target: target, listener: listener, ends: map[net.Conn]struct{}{}}
+	c := &cable{target: target, listener: listener, ends: map[net.Conn]struct{}{}, ears: map[net.Conn]struct{}{}}
 	c.tasks.Go(c.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -52,8 +58,10 @@ func (c *cable) accept() {
 			}
 			continue
 		}
-		c.tasks.Go(func() { c.carry(near, far) })
-		c.tasks.Go(func() { c.carry(far, near) })
+		c.tasks.Go(func() { c.carry(near, far, func([]byte) bool { return true }) })
+		c.tasks.Go(func() {
+			c.carry(far, near, func(b []byte) bool { return !bytes.Contains(b, []byte("LISTEN latchkey")) || c.listens(near) })
+		})
 	}
 }
 
@@ -70,13 +78,28 @@ func (c *cable) hold(ends ...net.Conn) bool {
 	return true
 }
 
-// carry passes bytes on while the line is not frozen.
-func (c *cable) carry(to, from net.Conn) {
+// listens remembers that the node listens on a connection, unless it may not.
+func (c *cable) listens(near net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ears[near] = struct{}{}
+	return !c.deaf
+}
+
+// carry passes bytes on while the line is not frozen, until pass says that it breaks here.
+func (c *cable) carry(to, from net.Conn, pass func([]byte) bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		c.flow.RLock()
-		if n > 0 {
+		if late := time.Duration(c.slow.Load()); late > 0 {
+			<-time.After(late)
+		}
+		switch {
+		case n == 0:
+		case !pass(buffer[:n]):
+			err = io.EOF
+		default:
 			if _, failed := to.Write(buffer[:n]); failed != nil {
 				err = failed
 			}
@@ -102,11 +125,22 @@ func (c *cable) cut() {
 	clear(c.ends)
 }
 
+// sever ends the connection on which the node listens and lets it have no other. All else goes on.
+func (c *cable) sever() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = true
+	for e := range c.ears {
+		_ = e.Close()
+	}
+	clear(c.ears)
+}
+
 // mend lets connections through again.
 func (c *cable) mend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.down = false
+	c.down, c.deaf = false, false
 }
 
 // freeze lets nothing through any more, and nobody know; thaw ends that.

@@ -35,13 +35,13 @@ func TestTheDatabaseRestartsUnderLoad(t *testing.T) {
 	pg := newCluster(t)
 	at := pg.address()
 	cli(t, at, password, "user", "add", "anna", "--password-stdin")
-	nodes := []*node{startNode(t, at), startNode(t, at)}
+	nodes := []*node{startNode(t, at), startNode(t, at), startNode(t, at)}
 	access := nodes[0].signIn()["access_token"].(string)
 	done := &ledger{made: map[string]bool{}, revoked: map[string]bool{}}
 	enough := make(chan struct{})
 	var workers sync.WaitGroup
-	for w := range 4 {
-		s := nodes[w%2].socket(access)
+	for w := range 6 {
+		s := nodes[w%len(nodes)].socket(access)
 		workers.Go(func() { s.work(fmt.Sprint("worker ", w), done, enough) })
 	}
 	for range 3 {
@@ -66,7 +66,7 @@ func TestTheDatabaseRestartsUnderLoad(t *testing.T) {
 		if done.revoked[token] {
 			want = http.StatusUnauthorized
 		}
-		if got := nodes[checked%2].api(token); got != want {
+		if got := nodes[checked%len(nodes)].api(token); got != want {
 			t.Errorf("an acknowledged token is answered with %d, want %d", got, want)
 		}
 		checked++
