@@ -47,37 +47,34 @@ type program struct {
 	stdout io.Writer
 	stderr *screen
 	env    func(name string) (value string, ok bool)
+	model  *kong.Application
 }
 
 type commands struct {
 	Help helpFlag `short:"h" help:"Show help."`
 
-	Serve   serveCommand    `cmd:"" help:"Run the server."`
-	User    userCommands    `cmd:"" help:"List, add, change and delete users."`
-	Group   groupCommands   `cmd:"" help:"List, make, change and delete groups, which say what their members may do."`
-	Session sessionCommands `cmd:"" help:"List where users are signed in, and end that."`
-	Token   tokenCommands   `cmd:"" help:"Make, list and remove long-lived access tokens."`
-	MFA     mfaCommands     `cmd:"" name:"mfa" help:"Set up, disable and reset second factors."`
-	Ban     banCommands     `cmd:"" help:"List, add and lift bans of addresses."`
-	Check   checkCommand    `cmd:"" help:"Say whether a user may do something with an entity, and why."`
-	Import  importCommand   `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
-	Export  exportCommand   `cmd:"" help:"Copy users, sessions and tokens into another store."`
-	Config  configCommands  `cmd:"" help:"Look at the configuration."`
-	Doctor  doctorCommand   `cmd:"" help:"Look at store, key, clock, network and files, and say what is wrong and how to mend it. Nothing is changed."`
-	Bench   benchCommands   `cmd:"" hidden:"" help:"Make stores to measure with."`
-	Version versionCommand  `cmd:"" help:"Show the version of the program."`
+	Serve      serveCommand      `cmd:"" help:"Run the server."`
+	User       userCommands      `cmd:"" help:"List, add, change and delete users."`
+	Group      groupCommands     `cmd:"" help:"List, make, change and delete groups, which say what their members may do."`
+	Session    sessionCommands   `cmd:"" help:"List where users are signed in, and end that."`
+	Token      tokenCommands     `cmd:"" help:"Make, list and remove long-lived access tokens."`
+	MFA        mfaCommands       `cmd:"" name:"mfa" help:"Set up, disable and reset second factors."`
+	Ban        banCommands       `cmd:"" help:"List, add and lift bans of addresses."`
+	Check      checkCommand      `cmd:"" help:"Say whether a user may do something with an entity, and why."`
+	Import     importCommand     `cmd:"" help:"Copy users, sessions and tokens from another store, such as that of a Home Assistant."`
+	Export     exportCommand     `cmd:"" help:"Copy users, sessions and tokens into another store."`
+	Config     configCommands    `cmd:"" help:"Look at the configuration."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at store, key, clock, network and files, and say what is wrong and how to mend it. Nothing is changed."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Bench      benchCommands     `cmd:"" hidden:"" help:"Make stores to measure with."`
+	Version    versionCommand    `cmd:"" help:"Show the version of the program."`
 }
 
 // run is the program: it runs one command line and returns the exit code. The context ends when it is to wind up.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
 	env func(string) (string, bool),
 ) int {
-	parser, err := kong.New(&commands{},
-		kong.Name("latchkey"),
-		kong.Description("Users, permissions, sessions and tokens for a house, spoken as Home Assistant's clients expect."),
-		kong.Writers(stdout, stderr), kong.NoDefaultHelp(), kong.Help(printHelp),
-		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
-	)
+	parser, err := newParser(stdout, stderr)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", oneLine(err))
 		return exitFailed
@@ -89,11 +86,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
 		return exitUsage
 	}
-	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env}))
+	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env, parser.Model}))
 	if say != "" {
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", say)
 	}
 	return code
+}
+
+// newParser returns what understands command lines.
+func newParser(stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(&commands{},
+		kong.Name("latchkey"),
+		kong.Description("Users, permissions, sessions and tokens for a house, spoken as Home Assistant's clients expect."),
+		kong.Writers(stdout, stderr), kong.NoDefaultHelp(), kong.Help(printHelp),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+	)
 }
 
 // helpFlag shows help and ends the parsing with errHelpShown.

@@ -59,9 +59,15 @@ func atTerminal(t *testing.T, args ...string) *session {
 // atTerminalWith does so with more in the environment.
 func atTerminalWith(t *testing.T, env []string, args ...string) *session {
 	t.Helper()
+	return runAtTerminal(t, append([]string{"TERM=xterm"}, env...), binary, args...)
+}
+
+// runAtTerminal runs any program there.
+func runAtTerminal(t *testing.T, env []string, name string, args ...string) *session {
+	t.Helper()
 	person, program := terminal(t)
-	s := &session{t: t, cmd: exec.Command(binary, args...), person: person}
-	s.cmd.Env = append([]string{"TERM=xterm"}, env...)
+	s := &session{t: t, cmd: exec.Command(name, args...), person: person}
+	s.cmd.Env = env
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = program, program, program
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ type userAdd struct {
 	jsonFlag
 	passwordFlag
 	Username  string   `arg:"" help:"What the user signs in with. Case does not matter."`
-	Name      string   `help:"What the user is called; the username unless set."`
+	Name      string   `placeholder:"NAME" help:"What the user is called; the username unless set."`
 	Group     []string `sep:"none" placeholder:"GROUP" help:"A group, by id or name; may be repeated. Unless set, system-admin for the first user and system-users for the others."`
 	LocalOnly bool     `help:"Let the user sign in from the home network only."`
 }
