@@ -96,9 +96,9 @@ type denied struct {
 	name string
 }
 
-func (d denied) ReadFile(path string) ([]byte, error) {
+func (d denied) ReadFile(path string) (string, error) {
 	if filepath.Base(path) == d.name {
-		return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrPermission}
+		return "", &os.PathError{Op: "open", Path: path, Err: os.ErrPermission}
 	}
 	return d.disk.ReadFile(path)
 }

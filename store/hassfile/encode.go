@@ -1,59 +1,64 @@
 package hassfile
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"slices"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
 
-// encode writes the text of a file.
-func (s *state) encode(name string) []byte {
+// writeTo writes the text of a file.
+func (s *state) writeTo(w io.Writer, name string) error {
 	e := s.envelopes[name]
 	switch name {
 	case authFile:
-		return e.seal(name, member{"users", s.encodeUsers()}, member{"groups", s.encodeGroups()},
+		return e.seal(w, name, member{"users", s.encodeUsers()}, member{"groups", s.encodeGroups()},
 			member{"credentials", s.encodeCredentials()}, member{"refresh_tokens", s.encodeTokens()})
 	case passwordFile:
-		return e.seal(name, member{"users", s.encodePasswords()})
+		return e.seal(w, name, member{"users", s.encodePasswords()})
 	case totpFile:
-		return e.seal(name, member{"users", s.encodeModule("totp")})
+		return e.seal(w, name, member{"users", s.encodeModule("totp")})
 	case notifyFile:
-		return e.seal(name, member{"users", s.encodeModule("notify")})
+		return e.seal(w, name, member{"users", s.encodeModule("notify")})
 	case onboardingFile:
 		steps := []any{}
 		for _, step := range s.onboarding {
 			steps = append(steps, step)
 		}
-		return e.seal(name, member{"done", steps})
+		return e.seal(w, name, member{"done", steps})
 	}
-	return e.seal(name, member{"modules", s.encodeExtra()})
+	return e.seal(w, name, member{"modules", s.encodeExtra()})
 }
 
-// orNull is null for no text.
-func orNull(s latchkey.NullString) any {
-	if !s.Valid {
-		return nil
-	}
-	return s.Text
+// encode returns the text of a file.
+func (s *state) encode(name string) []byte {
+	var b bytes.Buffer
+	_ = s.writeTo(&b, name) // it takes everything
+	return b.Bytes()
 }
 
-// depth of a record in the file: below data and its list.
+// recordDepth is the depth of a record in the file: below data and its list.
 const recordDepth = 3
 
-func (s *state) encodeUsers() []any {
-	list := make([]any, 0, len(s.userOrder))
+// encodeRecord writes a record with what latchkey does not know of it behind the rest.
+func encodeRecord(extra []member, known ...member) encoded {
+	return encoded(appendValue(nil, newObject(append(known, extra...)...), recordDepth))
+}
+
+func (s *state) encodeUsers() []encoded {
+	list := make([]encoded, 0, len(s.userOrder))
 	for _, id := range s.userOrder {
 		u := s.users[id]
-		if u.text == nil {
+		if u.text == "" {
 			groups := []any{}
 			for _, g := range u.GroupIDs {
 				groups = append(groups, g)
 			}
-			u.text = appendValue(nil, &object{append([]member{
-				{"id", u.ID}, {"group_ids", groups}, {"is_owner", u.IsOwner}, {"is_active", u.IsActive}, {"name", orNull(u.Name)},
-				{"system_generated", u.SystemGenerated}, {"local_only", u.LocalOnly},
-			}, u.extra...)}, recordDepth)
+			u.text = encodeRecord(u.extra, member{"id", u.ID}, member{"group_ids", groups}, member{"is_owner", u.IsOwner},
+				member{"is_active", u.IsActive}, member{"name", orNull(u.Name)},
+				member{"system_generated", u.SystemGenerated}, member{"local_only", u.LocalOnly})
 		}
 		list = append(list, u.text)
 	}
@@ -64,7 +69,7 @@ func (s *state) encodeUsers() []any {
 func (s *state) encodeGroups() []any {
 	list := []any{}
 	for _, g := range s.groups {
-		record := &object{[]member{{"id", g.ID}, {"name", orNull(g.Name)}}}
+		record := newObject(member{"id", g.ID}, member{"name", orNull(g.Name)})
 		if !g.SystemGenerated {
 			record.members = append(record.members, member{"policy", g.policy})
 		}
@@ -74,28 +79,30 @@ func (s *state) encodeGroups() []any {
 	return list
 }
 
-func (s *state) encodeCredentials() []any {
-	list := []any{}
+func (s *state) encodeCredentials() []encoded {
+	list := make([]encoded, 0, len(s.holders))
 	for _, id := range s.userOrder {
 		u := s.users[id]
 		for i, c := range u.Credentials {
 			e := u.credentials[i]
-			list = append(list, &object{append([]member{
-				{"id", c.ID}, {"user_id", u.ID}, {"auth_provider_type", c.Provider.Type}, {"auth_provider_id", orNull(c.Provider.ID)},
-				{"data", e.data},
-			}, e.extra...)})
+			if e.text == "" {
+				e.text = encodeRecord(e.extra, member{"id", c.ID}, member{"user_id", u.ID},
+					member{"auth_provider_type", c.Provider.Type}, member{"auth_provider_id", orNull(c.Provider.ID)},
+					member{"data", e.data})
+			}
+			list = append(list, e.text)
 		}
 	}
 	return list
 }
 
-func (s *state) encodeTokens() []any {
-	list := make([]any, 0, len(s.tokens))
+func (s *state) encodeTokens() []encoded {
+	list := make([]encoded, 0, len(s.tokens))
 	for _, userID := range s.userOrder {
 		for _, id := range s.tokensOf[userID] {
 			t := s.tokens[id]
-			if t.text == nil {
-				t.text = appendValue(nil, encodeToken(t), recordDepth)
+			if t.text == "" {
+				t.text = encodeToken(t)
 			}
 			list = append(list, t.text)
 		}
@@ -103,22 +110,21 @@ func (s *state) encodeTokens() []any {
 	return list
 }
 
-func encodeToken(t *tokenEntry) *object {
+func encodeToken(t *tokenEntry) encoded {
 	optional := func(key, text string) member {
 		if text == "" && !slices.Contains(t.blank, key) {
 			return member{key, nil}
 		}
 		return member{key, text}
 	}
-	return &object{append([]member{
-		{"id", t.ID}, {"user_id", t.UserID}, {"client_id", orNull(t.ClientID)}, optional("client_name", t.ClientName),
-		optional("client_icon", t.ClientIcon), {"token_type", string(t.Type)},
-		{"created_at", formatInstant(t.CreatedAt)},
-		{"access_token_expiration", float(t.AccessTokenExpiration.Seconds())}, {"token", t.Secret.Reveal()},
-		{"jwt_key", t.JWTKey.Reveal()}, {"last_used_at", instantOrNull(t.LastUsedAt)},
-		optional("last_used_ip", t.LastUsedIP), {"expire_at", unixOrNull(t.ExpireAt)},
-		optional("credential_id", t.CredentialID), optional("version", t.Version),
-	}, t.extra...)}
+	return encodeRecord(t.extra,
+		member{"id", t.ID}, member{"user_id", t.UserID}, member{"client_id", orNull(t.ClientID)},
+		optional("client_name", t.ClientName), optional("client_icon", t.ClientIcon), member{"token_type", string(t.Type)},
+		member{"created_at", formatInstant(t.CreatedAt)},
+		member{"access_token_expiration", float(t.AccessTokenExpiration.Seconds())},
+		member{"token", t.Secret.Reveal()}, member{"jwt_key", t.JWTKey.Reveal()},
+		member{"last_used_at", instantOrNull(t.LastUsedAt)}, optional("last_used_ip", t.LastUsedIP),
+		member{"expire_at", unixOrNull(t.ExpireAt)}, optional("credential_id", t.CredentialID), optional("version", t.Version))
 }
 
 func (s *state) encodePasswords() []any {
@@ -131,7 +137,7 @@ func (s *state) encodePasswords() []any {
 
 // encodeModule writes who has set a second factor up, in the order in which they did.
 func (s *state) encodeModule(id string) *object {
-	users := &object{}
+	users := newObject()
 	if table := s.modules[id]; table != nil {
 		for _, userID := range table.order {
 			users.members = append(users.members, member{userID, table.known[userID]})
@@ -141,9 +147,9 @@ func (s *state) encodeModule(id string) *object {
 }
 
 func (s *state) encodeExtra() *object {
-	modules := &object{}
+	modules := newObject()
 	for _, id := range slices.Sorted(maps.Keys(s.modules)) {
-		users := &object{}
+		users := newObject()
 		for _, userID := range slices.Sorted(maps.Keys(s.modules[id].ours)) {
 			users.members = append(users.members, member{userID, s.modules[id].ours[userID]})
 		}
@@ -152,4 +158,12 @@ func (s *state) encodeExtra() *object {
 		}
 	}
 	return modules
+}
+
+// orNull is null for no text.
+func orNull(s latchkey.NullString) any {
+	if !s.Valid {
+		return nil
+	}
+	return s.Text
 }

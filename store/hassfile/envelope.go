@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 )
@@ -54,7 +55,7 @@ func (e *fileError) Error() string {
 func (e *fileError) Unwrap() error { return e.err }
 
 // openEnvelope reads the envelope of a file and returns its data; nil when there is none (storage.md §1).
-func openEnvelope(name string, text []byte) (data any, e envelope, err error) {
+func openEnvelope(name, text string) (data any, e envelope, err error) {
 	doc, err := parseJSON(text)
 	if err != nil {
 		return nil, e, &fileError{name, "", fmt.Errorf("%w: restore the file from a backup", err)}
@@ -102,13 +103,15 @@ func migrateOnboarding(version int, done []string) []string {
 }
 
 // seal writes a file with its envelope. known are the members of the data that we write, in their order.
-func (e envelope) seal(name string, known ...member) []byte {
-	data := &object{members: append(known, e.data...)}
-	doc := &object{members: append([]member{
-		{"version", json.Number(fmt.Sprint(version(name)))},
+func (e envelope) seal(to io.Writer, name string, known ...member) error {
+	doc := newObject(append([]member{
+		{"version", json.Number(strconv.Itoa(version(name)))},
 		{"minor_version", json.Number(minorVersion)},
 		{"key", name},
-		{"data", data},
-	}, e.extra...)}
-	return appendValue(nil, doc, 0)
+		{"data", newObject(append(known, e.data...)...)},
+	}, e.extra...)...)
+	s := sink{to: to}
+	s.value(doc, 0)
+	s.flush()
+	return s.err
 }

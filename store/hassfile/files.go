@@ -1,6 +1,8 @@
 package hassfile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,7 +14,7 @@ import (
 
 // files is the file system as far as the store needs it. Tests put one in its place that fails.
 type files interface {
-	ReadFile(path string) ([]byte, error)
+	ReadFile(path string) (string, error)
 	Stat(path string) (fs.FileInfo, error)
 	// Create makes a new file that nobody else can read while it is written.
 	Create(path string) (file, error)
@@ -25,6 +27,8 @@ type files interface {
 // file is a file that is being written.
 type file interface {
 	io.WriteCloser
+	Stat() (fs.FileInfo, error)
+	Chown(uid, gid int) error
 	Chmod(mode fs.FileMode) error
 	Sync() error
 }
@@ -32,7 +36,19 @@ type file interface {
 // disk is the real file system.
 type disk struct{}
 
-func (disk) ReadFile(path string) ([]byte, error)  { return os.ReadFile(path) }
+func (disk) ReadFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder // which makes no second copy, as string(b) would
+	if info, err := f.Stat(); err == nil {
+		text.Grow(int(info.Size()))
+	}
+	_, err = io.Copy(&text, struct{ io.Reader }{f})
+	return text.String(), errors.Join(err, f.Close())
+}
+
 func (disk) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (disk) Rename(from, to string) error          { return os.Rename(from, to) }
 func (disk) Remove(path string) error              { return os.Remove(path) }
@@ -54,23 +70,45 @@ const temporary = ".latchkey-tmp"
 // private is how private all files are (storage.md §1, onboarding.md S-2).
 const private = 0o600
 
-// prepare writes a file that is about to take another's place, and makes it durable.
-func prepare(d files, temp string, text []byte) (err error) {
+// prepare writes a file that is about to take another's place, whose owner it gets, and makes it durable. It returns the
+// SHA-256 of what was written.
+func prepare(d files, temp, path string, write func(io.Writer) error) (hash string, err error) {
 	f, err := d.Create(temp)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	if err = write(io.MultiWriter(f, sum)); err == nil {
+		err = errors.Join(giveToOwner(d, f, path), f.Chmod(private), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, discard(d, temp))
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// giveToOwner makes the owner of the file that is there, or else that of its folder, the owner of a new one. That is for
+// root alone, whose files Home Assistant could not read otherwise.
+func giveToOwner(d files, f file, path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	there, err := d.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		there, err = d.Stat(filepath.Dir(path))
+	}
 	if err != nil {
 		return err
 	}
-	n, err := f.Write(text)
-	if err == nil && n < len(text) {
-		err = io.ErrShortWrite
+	ours, err := f.Stat()
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = errors.Join(f.Chmod(private), f.Sync())
+	uid, gid := ownerOf(there)
+	if u, g := ownerOf(ours); u == uid && g == gid {
+		return nil
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, discard(d, temp))
-	}
-	return nil
+	return f.Chown(uid, gid)
 }
 
 // discard removes files that are not needed any more, if there are any.
@@ -85,9 +123,13 @@ func discard(d files, paths ...string) (err error) {
 
 // replace puts a new file in the place of an old one. At any instant, and after a crash, there is the one or the other;
 // when it returns nil it is the new one, for good.
-func replace(d files, path string, text []byte) error {
+func replace(d files, path, text string) error {
 	temp := path + temporary
-	if err := prepare(d, temp, text); err != nil {
+	_, err := prepare(d, temp, path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := d.Rename(temp, path); err != nil {

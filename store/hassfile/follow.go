@@ -78,7 +78,7 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 // read reads the folder, whose writer may be at work. A file that there was and is not any more is an error: Home
 // Assistant never removes one, and without its users a house would stand empty.
 func (f *Follower) read() (*state, error) {
-	l := loader{disk: disk{}, dir: f.dir, log: f.log}
+	l := loader{folder: folder{disk{}, f.dir}, log: f.log}
 	if err := l.load(); err != nil {
 		return nil, err
 	}

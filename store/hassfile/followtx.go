@@ -113,7 +113,7 @@ func (t *followTx) PutModuleData(ctx context.Context, moduleID, userID string, d
 		return ErrFollowing
 	}
 	if ours == nil {
-		ours = &object{}
+		ours = newObject()
 	}
 	return t.ownTx.PutModuleData(ctx, moduleID, userID, compact(ours))
 }

@@ -2,6 +2,7 @@ package hassfile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +28,21 @@ func instantOrNull(t time.Time) any {
 
 // parseInstant reads any date-time of ISO 8601 that Home Assistant reads. Without a zone it is UTC.
 func parseInstant(text string) (time.Time, error) {
-	whole := text
+	at, err := time.Parse(time.RFC3339Nano, text) // nearly all are in this form, for which it is quick
+	if err != nil {
+		at, err = parseAnyInstant(text)
+	}
+	// No file can hold a year that the offset has moved out of the calendar.
+	if at = at.UTC().Truncate(time.Microsecond); err == nil && (at.Year() < 1 || at.Year() > 9999) {
+		err = errors.New("the year is out of the calendar")
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is no date and time: %w", text, err)
+	}
+	return at, nil
+}
+
+func parseAnyInstant(text string) (time.Time, error) {
 	text = strings.Replace(text, " ", "T", 1)
 	date, clock, timed := strings.Cut(text, "T")
 	zone := ""
@@ -42,28 +57,28 @@ func parseInstant(text string) (time.Time, error) {
 	}
 	day, err := firstOf(date, "2006-01-02", "20060102")
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no date and time", whole)
+		return time.Time{}, err
 	}
 	if !timed {
 		return day, nil
 	}
-	at, err := firstOf(seconds, "15:04:05", "15:04", "150405", "1504")
+	at, err := firstOf(seconds, "15:04:05", "15:04", "150405", "1504", "15")
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no date and time", whole)
+		return time.Time{}, err
 	}
 	var micros int
 	for i := range 6 {
 		micros *= 10
 		if i < len(fraction) {
 			if fraction[i] < '0' || fraction[i] > '9' {
-				return time.Time{}, fmt.Errorf("%q is no date and time", whole)
+				return time.Time{}, errors.New("a digit of the fraction is none")
 			}
 			micros += int(fraction[i] - '0')
 		}
 	}
 	offset, err := parseZone(zone)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no date and time", whole)
+		return time.Time{}, err
 	}
 	return time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), at.Second(), micros*1000, time.UTC).Add(-offset), nil
 }

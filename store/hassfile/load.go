@@ -1,11 +1,11 @@
 package hassfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,11 +20,12 @@ func names() []string {
 
 // loader reads a folder into a state.
 type loader struct {
-	disk   files
-	dir    string
+	folder
 	log    *slog.Logger
 	state  *state
 	stamps map[string]stamp
+	// instead names what is read in the place of a file: what an interrupted change has prepared for it.
+	instead map[string]string
 	// loadedGroups counts the groups in the file, and legacy is the last one without a policy (storage.md §2.3).
 	loadedGroups int
 	legacy       string
@@ -42,7 +43,10 @@ func (l *loader) load() error {
 }
 
 func (l *loader) file(name string) error {
-	path := filepath.Join(l.dir, name)
+	path := l.path(name)
+	if instead, ok := l.instead[name]; ok {
+		path = l.path(instead)
+	}
 	at, err := stampOf(l.disk, path)
 	if err != nil {
 		return err
@@ -59,7 +63,7 @@ func (l *loader) file(name string) error {
 	if err != nil {
 		return err
 	}
-	r := &record{file: name, place: "data"}
+	r := &record{file: name}
 	if data != nil {
 		var ok bool
 		if r.object, ok = data.(*object); !ok && name != authFile {
@@ -76,93 +80,100 @@ func (l *loader) file(name string) error {
 func (l *loader) data(name string, r *record, e *envelope) {
 	switch name {
 	case authFile:
-		e.data = r.without("users", "groups", "credentials", "refresh_tokens")
 		l.auth(r)
 	case passwordFile:
-		e.data = r.without("users")
 		l.passwords(r)
 	case totpFile:
-		e.data = r.without("users")
 		l.module(r, "totp")
 	case notifyFile:
-		e.data = r.without("users")
 		l.module(r, "notify")
 	case onboardingFile:
-		e.data = r.without("done")
 		l.state.onboarding = migrateOnboarding(e.version, r.texts("done"))
 	case extraFile:
-		e.data = r.without("modules")
 		l.extra(r)
 	}
+	e.data = r.rest() // what none of them asked for
 }
 
 // auth reads users, groups, credentials and refresh tokens with the migrations of storage.md §2.3.
 func (l *loader) auth(r *record) {
-	s := l.state
 	l.groups(r)
-	var users []*userEntry
-	byID := map[string]*userEntry{}
-	for _, each := range r.list("users", true) {
-		u := readUser(each)
-		if byID[u.ID] != nil {
-			each.fail("id", "there are two users %s", u.ID)
-		}
-		if r.err = firstErr(r.err, each.err); r.err != nil {
-			return
-		}
-		byID[u.ID] = u
-		users = append(users, u)
+	users := l.users(r)
+	l.credentials(r, users)
+	if r.err != nil {
+		return
 	}
-	seen := map[string]bool{}
-	for _, each := range r.list("credentials", true) {
-		c, e := readCredentials(each)
-		switch {
-		case each.err == nil && byID[c.UserID] == nil:
-			each.fail("user_id", "there is no user %s", c.UserID)
-		case each.err == nil && seen[c.ID]:
-			each.fail("id", "there are two credentials %s", c.ID)
-		}
-		if r.err = firstErr(r.err, each.err); r.err != nil {
-			return
-		}
-		seen[c.ID] = true
-		u := byID[c.UserID]
-		u.Credentials, u.credentials = append(u.Credentials, c), append(u.credentials, e)
-	}
-	for _, u := range users {
-		u.GroupIDs = l.memberships(u)
-		s.addUser(u)
+	for _, id := range l.state.userOrder {
+		l.state.addUser(users[id])
 	}
 	l.tokens(r)
 }
 
-func firstErr(a, b error) error {
-	if a != nil {
-		return a
+// users reads the users, whose order is that of the state. They are added to it once they have their credentials.
+func (l *loader) users(r *record) map[string]*userEntry {
+	all := r.records("users", true)
+	users := make(map[string]*userEntry, len(all))
+	l.state.userOrder = make([]string, 0, len(all))
+	for i := range all {
+		u := readUser(&all[i])
+		if users[u.ID] != nil {
+			all[i].fail("id", "there are two users %s", u.ID)
+		}
+		if r.err = cmp.Or(r.err, all[i].err); r.err != nil {
+			return nil
+		}
+		groups := l.memberships(u)
+		if !slices.Equal(groups, u.GroupIDs) {
+			u.GroupIDs, u.text = groups, ""
+		}
+		users[u.ID] = u
+		l.state.userOrder = append(l.state.userOrder, u.ID)
 	}
-	return b
+	return users
+}
+
+func (l *loader) credentials(r *record, users map[string]*userEntry) {
+	all := r.records("credentials", true)
+	seen := make(map[string]bool, len(all))
+	for i := range all {
+		c, e := readCredentials(&all[i])
+		u := users[c.UserID]
+		switch {
+		case all[i].err == nil && u == nil:
+			all[i].fail("user_id", "there is no user %s", c.UserID)
+		case seen[c.ID]:
+			all[i].fail("id", "there are two credentials %s", c.ID)
+		}
+		if r.err = cmp.Or(r.err, all[i].err); r.err != nil {
+			return
+		}
+		seen[c.ID] = true
+		u.Credentials, u.credentials = append(u.Credentials, c), append(u.credentials, e)
+	}
 }
 
 func (l *loader) tokens(r *record) {
 	s := l.state
-	for _, each := range r.list("refresh_tokens", true) {
-		t, note := readToken(each)
-		if each.err == nil && note != "" {
+	all := r.records("refresh_tokens", true)
+	s.expect(len(all))
+	for i := range all {
+		t, note := readToken(&all[i])
+		if all[i].err == nil && note != "" {
 			l.log.Error(note, "file", authFile)
 			continue
 		}
 		switch {
-		case each.err != nil:
+		case all[i].err != nil:
 		case s.users[t.UserID] == nil:
-			each.fail("user_id", "there is no user %s", t.UserID)
+			all[i].fail("user_id", "there is no user %s", t.UserID)
 		case s.tokens[t.ID] != nil:
-			each.fail("id", "there are two refresh tokens %s", t.ID)
+			all[i].fail("id", "there are two refresh tokens %s", t.ID)
 		}
-		if r.err = firstErr(r.err, each.err); r.err != nil {
+		if r.err = cmp.Or(r.err, all[i].err); r.err != nil {
 			return
 		}
-		if _, known := s.holders[t.CredentialID]; !known {
-			t.CredentialID = ""
+		if _, known := s.holders[t.CredentialID]; !known && t.CredentialID != "" {
+			t.CredentialID, t.text = "", ""
 		}
 		s.addToken(t)
 	}
@@ -173,32 +184,19 @@ func (l *loader) tokens(r *record) {
 func (l *loader) groups(r *record) {
 	s := l.state
 	s.groups = nil
-	for _, each := range r.list("groups", false) {
-		g := &groupEntry{Group: latchkey.Group{ID: each.text("id")}, extra: each.without("id", "name", "policy")}
-		id := g.ID
-		if _, twice := s.group(id); twice {
-			each.fail("id", "there are two groups %s", id)
+	all := r.records("groups", false)
+	for i := range all {
+		each := &all[i]
+		g := l.group(each)
+		if _, twice := s.group(g.ID); twice {
+			each.fail("id", "there are two groups %s", g.ID)
 		}
-		if system, ok := systemGroup(id); ok && each.err == nil {
-			g.Group = system
-			l.loadedGroups++
-			s.groups = append(s.groups, g)
-			continue
-		}
-		g.Name = each.nullable("name", true)
-		if r.err = firstErr(r.err, each.err); r.err != nil {
+		if r.err = cmp.Or(r.err, each.err); r.err != nil {
 			return
 		}
-		policy, ok := each.get("policy")
-		if !ok || policy == nil {
-			l.legacy = id
+		if !g.SystemGenerated && g.policy == nil {
+			l.legacy = g.ID
 			continue
-		}
-		var err error
-		g.policy = policy
-		if err = g.Policy.UnmarshalJSON(appendValue(nil, policy, 0)); err != nil {
-			l.log.Error("a policy is not understood, so that it allows nothing", "group", id, "error", err)
-			g.Policy = permission.Policy{}
 		}
 		l.loadedGroups++
 		s.groups = append(s.groups, g)
@@ -209,6 +207,27 @@ func (l *loader) groups(r *record) {
 			s.groups = append(s.groups, &groupEntry{Group: system})
 		}
 	}
+}
+
+func (l *loader) group(r *record) *groupEntry {
+	g := &groupEntry{Group: latchkey.Group{ID: r.id("id")}}
+	_, _ = r.get("name") // known, though that of a built-in group does not count
+	g.policy, _ = r.get("policy")
+	g.extra = r.rest()
+	if system, ok := systemGroup(g.ID); ok {
+		g.Group, g.policy = system, nil
+		return g
+	}
+	g.Name = r.nullable("name", true)
+	own(&g.ID, &g.Name.Text)
+	if g.policy == nil {
+		return g
+	}
+	if err := g.Policy.UnmarshalJSON(appendValue(nil, g.policy, 0)); err != nil {
+		l.log.Error("a policy is not understood, so that it allows nothing", "group", g.ID, "error", err)
+		g.Policy = permission.Policy{}
+	}
+	return g
 }
 
 // memberships returns the groups of a user after the migrations. One in a group that does not exist is dropped: it grants
@@ -237,22 +256,21 @@ func (l *loader) memberships(u *userEntry) []string {
 }
 
 func (l *loader) passwords(r *record) {
-	var entries []*passwordEntry
-	seen := map[string]bool{}
-	for _, each := range r.list("users", true) {
+	all := r.records("users", true)
+	entries := make([]*passwordEntry, 0, len(all))
+	seen := make(map[string]bool, len(all))
+	for i := range all {
+		each := &all[i]
 		e := &passwordEntry{record: each.object}
 		e.Username = each.text("username")
 		if hash, _ := each.get("password"); hash != nil {
-			text, ok := hash.(string)
-			if !ok {
-				each.fail("password", "a text is expected")
-			}
-			e.Hash = text
+			e.Hash = each.text("password")
 		}
+		own(&e.Username, &e.Hash)
 		if each.err == nil && seen[e.Username] {
 			each.fail("username", "there are two records of %q", e.Username)
 		}
-		if r.err = firstErr(r.err, each.err); r.err != nil {
+		if r.err = cmp.Or(r.err, each.err); r.err != nil {
 			return
 		}
 		seen[e.Username] = true
@@ -272,12 +290,12 @@ func (l *loader) module(r *record, id string) {
 		r.fail("users", "an object is expected")
 		return
 	}
+	if o.twice != "" {
+		r.fail("users."+o.twice, "the user is there twice")
+		return
+	}
 	table := l.state.module(id)
 	for _, m := range o.members {
-		if _, twice := table.known[m.key]; twice {
-			r.fail("users."+m.key, "the user is there twice")
-			return
-		}
 		if err := checkModule(id, m.value); err != nil {
 			r.fail("users."+m.key, "%w", err)
 			return

@@ -221,12 +221,16 @@ type shown struct {
 	files fstest.MapFS
 }
 
-func (d shown) ReadFile(path string) ([]byte, error)  { return d.files.ReadFile(filepath.Base(path)) }
+func (d shown) ReadFile(path string) (string, error) {
+	text, err := d.files.ReadFile(filepath.Base(path))
+	return string(text), err
+}
+
 func (d shown) Stat(path string) (fs.FileInfo, error) { return d.files.Stat(filepath.Base(path)) }
 
 // loaded reads a file as if it stood in a folder.
 func loaded(text []byte) (*state, error) {
-	l := loader{disk: shown{files: fstest.MapFS{authFile: {Data: text}}}, log: quietLog()}
+	l := loader{folder: folder{disk: shown{files: fstest.MapFS{authFile: {Data: text}}}}, log: quietLog()}
 	err := l.load()
 	return l.state, err
 }

@@ -54,7 +54,7 @@ func (m *moduleTable) join(id, userID string) ([]byte, bool) {
 		data, err := base64.StdEncoding.DecodeString(text)
 		return data, err == nil
 	}
-	whole := &object{}
+	whole := newObject()
 	switch known := known.(type) {
 	case string:
 		whole.set("secret", known)
@@ -80,16 +80,16 @@ func notifyKeys() []string { return []string{"notify_service", "target"} }
 // split is the way back: what goes into Home Assistant's file, and what into ours; nil for nothing. What Home Assistant
 // would not understand is none of its business, and is kept by us as it is.
 func (m *moduleTable) split(id, userID string, data []byte) (known any, ours *object) {
-	doc, _ := parseJSON(data)
+	doc, _ := parseJSON(string(data))
 	whole, _ := doc.(*object)
 	secret, _ := whole.get("secret")
 	_, isText := secret.(string)
 	switch {
 	case id == "totp" && isText:
-		ours = &object{whole.without("secret")}
+		ours = newObject(whole.without("secret")...)
 		known = secret
 	case id == "notify" && whole != nil && checkModule(id, whole) == nil:
-		file := &object{}
+		file := newObject()
 		for _, key := range notifyKeys() {
 			value, _ := whole.get(key)
 			file.set(key, value)
@@ -97,9 +97,9 @@ func (m *moduleTable) split(id, userID string, data []byte) (known any, ours *ob
 		if before, ok := m.known[userID].(*object); ok {
 			file.members = append(file.members, before.without(notifyKeys()...)...)
 		}
-		known, ours = file, &object{whole.without(notifyKeys()...)}
+		known, ours = file, newObject(whole.without(notifyKeys()...)...)
 	default:
-		return nil, &object{[]member{{rawKey, base64.StdEncoding.EncodeToString(data)}}}
+		return nil, newObject(member{rawKey, base64.StdEncoding.EncodeToString(data)})
 	}
 	if len(ours.members) == 0 {
 		return known, nil
@@ -139,4 +139,21 @@ func toFile(hash string) (string, error) {
 		return "", ErrPasswordTooLong
 	}
 	return hash, nil
+}
+
+// Limits tell whoever copies one house into another what these files have no form for. A [Store] has them.
+type Limits struct{}
+
+// KeepsPassword says why the record of a password cannot be kept, or nil.
+func (Limits) KeepsPassword(p latchkey.Password) error {
+	_, err := toFile(p.Hash)
+	return err
+}
+
+// NoteOnModule says what becomes of a second factor's data; empty if Home Assistant knows the factor as well.
+func (Limits) NoteOnModule(id string) string {
+	if fileOf(id) != "" {
+		return ""
+	}
+	return "Home Assistant has no such factor: it is kept in " + extraFile + ", for latchkey alone"
 }

@@ -265,6 +265,27 @@ func (r reader) UnnormalizedUsernames(ctx context.Context) ([]string, error) {
 	return slices.Clone(s.passwords.unnormalized), nil
 }
 
+// LoosePasswords returns the records that belong to no login, for whoever copies one house into another: in Home Assistant,
+// somebody who knows such a password is made an administrator.
+func (r reader) LoosePasswords(ctx context.Context) ([]latchkey.Password, error) {
+	s, err := r.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	exactly := len(s.passwords.unnormalized) > 0 // providers.md §3.1, legacy mode
+	var loose []latchkey.Password
+	for _, e := range s.passwords.entries {
+		logins, err := r.CredentialsBySubject(ctx, latchkey.ProviderKey{Type: "homeassistant"}, e.Username)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(logins, func(c latchkey.Credentials) bool { return !exactly || c.Subject() == e.Username }) {
+			loose = append(loose, e.Password)
+		}
+	}
+	return loose, nil
+}
+
 func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte, error) {
 	s, err := r.now(ctx)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -22,8 +21,10 @@ type Snapshot struct{ reader }
 
 var _ latchkey.Store = Snapshot{}
 
-// Read reads a folder. logger may be nil for [slog.Default]; the errors are those of [Open].
-func Read(_ context.Context, dir string, logger *slog.Logger) (Snapshot, error) {
+// Read reads a folder. logger may be nil for [slog.Default]; the errors are those of [Open]. A latchkey that keeps the
+// folder may be at work there: what is read is the whole of each change or nothing of it, and so it is when one was
+// interrupted.
+func Read(ctx context.Context, dir string, logger *slog.Logger) (Snapshot, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -31,11 +32,72 @@ func Read(_ context.Context, dir string, logger *slog.Logger) (Snapshot, error) 
 	if err := isFolder(disk{}, dir, entries); err != nil {
 		return Snapshot{}, err
 	}
-	l := loader{disk: disk{}, dir: dir, log: logger}
-	if err := l.load(); err != nil {
+	s, err := read(ctx, folder{disk{}, dir}, logger)
+	if err != nil {
 		return Snapshot{}, fmt.Errorf("read %s: %w", dir, err)
 	}
-	return Snapshot{reader{func() *state { return l.state }}}, nil
+	return Snapshot{reader{func() *state { return s }}}, nil
+}
+
+// attempts is how often a folder is read that is written meanwhile.
+const attempts = 20
+
+func read(ctx context.Context, f folder, logger *slog.Logger) (*state, error) {
+	for range attempts {
+		l := loader{folder: f, log: logger}
+		before, err := stampOf(f.disk, f.path(journalFile))
+		if err != nil {
+			return nil, err
+		}
+		err = l.loadWhole()
+		if calm, wrong := l.calm(before); wrong != nil {
+			return nil, wrong
+		} else if calm {
+			return l.state, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("another program writes the files all the time: try again when it does less")
+}
+
+// loadWhole reads all files as they will be when the change that is under way is made.
+func (l *loader) loadWhole() error {
+	entries, err := l.interrupted()
+	if err != nil {
+		return err
+	}
+	left, why, err := l.remaining(entries)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		l.log.Warn("an interrupted change counts for nothing", "folder", l.dir, "reason", why)
+	}
+	l.instead = map[string]string{}
+	for _, i := range left {
+		l.instead[entries[i].Name] = tempOf(i, entries[i].Name)
+	}
+	return l.load()
+}
+
+// calm reports whether everything that was read is still as it was.
+func (l *loader) calm(journal stamp) (bool, error) {
+	now, err := stampOf(l.disk, l.path(journalFile))
+	if err != nil || !now.same(journal) {
+		return false, err
+	}
+	for name, before := range l.stamps {
+		if instead, ok := l.instead[name]; ok {
+			name = instead
+		}
+		now, err := stampOf(l.disk, l.path(name))
+		if err != nil || !now.same(before) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Update lets fn read. A change is refused with [ErrReadOnly].
@@ -68,7 +130,7 @@ func (Snapshot) Close() error { return nil }
 func (s *Store) BackUp(_ context.Context, at time.Time) ([]string, error) {
 	var kept []string
 	for _, name := range names() {
-		path := filepath.Join(s.dir, name)
+		path := s.path(name)
 		text, err := s.disk.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

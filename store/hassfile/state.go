@@ -12,36 +12,42 @@ import (
 )
 
 // state is everything that the files hold, as of one moment. A state that is shared never changes, and neither do the
-// entries in it: a transaction works on a copy, whose maps are its own where it writes.
+// entries in it: a transaction works on a copy, whose maps and lists are its own where it writes.
 type state struct {
 	users     map[string]*userEntry
 	userOrder []string
 	groups    []*groupEntry // with the built-in ones, in the order of the file
 
-	tokens      map[string]*tokenEntry
-	tokensOf    map[string][]string // by user, in the order of their creation
-	bySecret    map[[sha256.Size]byte]string
-	holders     map[string]string       // of credentials: the user's id
-	bySubject   map[subjectKey][]string // ids of credentials
-	passwords   *passwordList
-	modules     map[string]*moduleTable
-	onboarding  []string
-	envelopes   map[string]envelope
-	expiryOnce  *sync.Once
-	expiryOrder []*tokenEntry
+	tokens     map[string]*tokenEntry
+	tokensOf   map[string][]string // by user, in the order of their creation
+	bySecret   map[[sha256.Size]byte]string
+	holders    map[string]string       // of credentials: the user's id
+	bySubject  map[subjectKey][]string // ids of credentials
+	passwords  *passwordList
+	modules    map[string]*moduleTable
+	onboarding []string
+	envelopes  map[string]envelope
+	ends       *ends
+}
+
+// ends are the tokens that end by themselves, the first to end first. They are sorted when somebody asks.
+type ends struct {
+	once  sync.Once
+	order []*tokenEntry
 }
 
 type userEntry struct {
 	latchkey.User
 	extra       []member
 	credentials []*credentialsEntry // in the order of User.Credentials
-	text        encoded             // the user as it stands in the file
+	text        encoded             // the record as it stands in the file, or is about to; set by who writes
 }
 
 type credentialsEntry struct {
 	id    string
 	data  any // as it stands in the file
 	extra []member
+	text  encoded
 }
 
 type groupEntry struct {
@@ -67,11 +73,11 @@ func subjectOf(c latchkey.Credentials) subjectKey {
 	return subjectKey{c.Provider, latchkey.NormalizeUsername(c.Subject())}
 }
 
-// passwordList is the file of the built-in provider. It never changes.
+// passwordList is the file of the built-in provider.
 type passwordList struct {
 	entries      []*passwordEntry
-	byName       map[string][]*passwordEntry
-	unnormalized []string
+	byName       map[string][]*passwordEntry // by the normalised name, in the order of entries
+	unnormalized []string                    // sorted
 }
 
 type passwordEntry struct {
@@ -82,14 +88,56 @@ type passwordEntry struct {
 func newPasswordList(entries []*passwordEntry) *passwordList {
 	l := &passwordList{entries: entries, byName: make(map[string][]*passwordEntry, len(entries))}
 	for _, e := range entries {
-		name := latchkey.NormalizeUsername(e.Username)
-		l.byName[name] = append(l.byName[name], e)
-		if name != e.Username {
-			l.unnormalized = append(l.unnormalized, e.Username)
+		l.named(e)
+	}
+	return l
+}
+
+// clone returns a list that can be changed. What its maps and lists hold is shared.
+func (l *passwordList) clone() *passwordList {
+	return &passwordList{slices.Clone(l.entries), maps.Clone(l.byName), slices.Clone(l.unnormalized)}
+}
+
+// named makes an entry found by its name.
+func (l *passwordList) named(e *passwordEntry) {
+	name := latchkey.NormalizeUsername(e.Username)
+	l.byName[name] = append(slices.Clip(l.byName[name]), e)
+	if name != e.Username {
+		i, _ := slices.BinarySearch(l.unnormalized, e.Username)
+		l.unnormalized = slices.Insert(l.unnormalized, i, e.Username)
+	}
+}
+
+// find returns the entry of exactly this username, or nil.
+func (l *passwordList) find(username string) *passwordEntry {
+	for _, e := range l.byName[latchkey.NormalizeUsername(username)] {
+		if e.Username == username {
+			return e
 		}
 	}
-	slices.Sort(l.unnormalized)
-	return l
+	return nil
+}
+
+func (l *passwordList) add(e *passwordEntry) {
+	l.entries = append(l.entries, e)
+	l.named(e)
+}
+
+// replace puts an entry, or nothing, in the place of another.
+func (l *passwordList) replace(before *passwordEntry, by ...*passwordEntry) {
+	i := slices.Index(l.entries, before)
+	l.entries = slices.Replace(l.entries, i, i+1, by...)
+	name := latchkey.NormalizeUsername(before.Username)
+	l.byName[name] = slices.DeleteFunc(slices.Clone(l.byName[name]), func(e *passwordEntry) bool { return e == before })
+	if len(l.byName[name]) == 0 {
+		delete(l.byName, name)
+	}
+	if i, odd := slices.BinarySearch(l.unnormalized, before.Username); odd {
+		l.unnormalized = slices.Delete(l.unnormalized, i, i+1)
+	}
+	for _, e := range by {
+		l.named(e)
+	}
 }
 
 // moduleTable is what a second factor keeps for its users: in Home Assistant's file what that knows, beside it the rest.
@@ -112,7 +160,7 @@ func newState() *state {
 		users: map[string]*userEntry{}, tokens: map[string]*tokenEntry{}, tokensOf: map[string][]string{},
 		bySecret: map[[sha256.Size]byte]string{}, holders: map[string]string{}, bySubject: map[subjectKey][]string{},
 		passwords: newPasswordList(nil), modules: map[string]*moduleTable{}, envelopes: map[string]envelope{},
-		expiryOnce: &sync.Once{},
+		ends: &ends{},
 	}
 	for _, g := range latchkey.SystemGroups() {
 		s.groups = append(s.groups, &groupEntry{Group: g})
@@ -120,10 +168,15 @@ func newState() *state {
 	return s
 }
 
+// expect makes room for so many tokens in a state that has none.
+func (s *state) expect(tokens int) {
+	s.tokens = make(map[string]*tokenEntry, tokens)
+	s.bySecret = make(map[[sha256.Size]byte]string, tokens)
+}
+
 // addUser adds a user with the credentials that it holds.
 func (s *state) addUser(e *userEntry) {
 	s.users[e.ID] = e
-	s.userOrder = append(s.userOrder, e.ID)
 	for _, c := range e.Credentials {
 		s.addCredentials(c)
 	}
@@ -132,51 +185,54 @@ func (s *state) addUser(e *userEntry) {
 func (s *state) addCredentials(c latchkey.Credentials) {
 	s.holders[c.ID] = c.UserID
 	key := subjectOf(c)
-	s.bySubject[key] = append(slices.Clip(s.bySubject[key]), c.ID)
+	s.bySubject[key] = append(s.bySubject[key], c.ID)
 }
 
+// dropCredentials is for a state whose lists by subject are its own.
 func (s *state) dropCredentials(c latchkey.Credentials) {
 	delete(s.holders, c.ID)
 	key := subjectOf(c)
-	rest := slices.DeleteFunc(slices.Clone(s.bySubject[key]), func(id string) bool { return id == c.ID })
-	if len(rest) == 0 {
+	s.bySubject[key] = slices.DeleteFunc(s.bySubject[key], func(id string) bool { return id == c.ID })
+	if len(s.bySubject[key]) == 0 {
 		delete(s.bySubject, key)
-		return
 	}
-	s.bySubject[key] = rest
 }
 
+// addToken is for a state whose list of the user's tokens is its own.
 func (s *state) addToken(e *tokenEntry) {
 	s.tokens[e.ID] = e
-	s.tokensOf[e.UserID] = append(slices.Clip(s.tokensOf[e.UserID]), e.ID)
+	s.tokensOf[e.UserID] = append(s.tokensOf[e.UserID], e.ID)
 	s.bySecret[e.Secret.Hash()] = e.ID
 }
 
-func (s *state) dropToken(id string) {
-	e := s.tokens[id]
-	delete(s.tokens, id)
-	delete(s.bySecret, e.Secret.Hash())
-	rest := slices.DeleteFunc(slices.Clone(s.tokensOf[e.UserID]), func(other string) bool { return other == id })
-	if len(rest) == 0 {
-		delete(s.tokensOf, e.UserID)
-		return
+// dropTokens removes tokens of one user, for a state whose list of those is its own.
+func (s *state) dropTokens(userID string, gone map[string]bool) {
+	for id := range gone {
+		secret := s.tokens[id].Secret.Hash()
+		if s.bySecret[secret] == id {
+			delete(s.bySecret, secret)
+		}
+		delete(s.tokens, id)
 	}
-	s.tokensOf[e.UserID] = rest
+	s.tokensOf[userID] = slices.DeleteFunc(s.tokensOf[userID], func(id string) bool { return gone[id] })
+	if len(s.tokensOf[userID]) == 0 {
+		delete(s.tokensOf, userID)
+	}
 }
 
 // byExpiry returns the tokens that end by themselves, the first to end first.
 func (s *state) byExpiry() []*tokenEntry {
-	s.expiryOnce.Do(func() {
+	s.ends.once.Do(func() {
 		for _, e := range s.tokens {
 			if !e.ExpireAt.IsZero() {
-				s.expiryOrder = append(s.expiryOrder, e)
+				s.ends.order = append(s.ends.order, e)
 			}
 		}
-		slices.SortFunc(s.expiryOrder, func(a, b *tokenEntry) int {
+		slices.SortFunc(s.ends.order, func(a, b *tokenEntry) int {
 			return cmp.Or(a.ExpireAt.Compare(b.ExpireAt), cmp.Compare(a.ID, b.ID))
 		})
 	})
-	return s.expiryOrder
+	return s.ends.order
 }
 
 func (s *state) group(id string) (latchkey.Group, bool) {

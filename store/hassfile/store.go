@@ -1,9 +1,9 @@
 // Package hassfile keeps the domain in the files of a Home Assistant: a .storage folder, read and written in its own
 // form (storage.md). What Home Assistant knows and latchkey does not stays in the files as it is.
 //
-// All of it is held in memory, and each change is on the disk before it is acknowledged. A change of several files is
-// written into a journal first, which the next start carries out: whoever opens the folder with latchkey finds all of
-// the change or nothing. Home Assistant knows no journal. To it a crash between two files may leave a login without its
+// All of it is held in memory, and each change is on the disk before it is acknowledged. The files of a change are written
+// beside those in place first, and then a journal, which the next start carries out: whoever opens the folder with
+// latchkey finds all of the change or nothing. Home Assistant knows no journal. To it a crash between two files may leave a login without its
 // password, and never a password that no login belongs to: it would make an administrator of whoever knows that.
 package hassfile
 
@@ -42,8 +42,8 @@ func withDisk(d files) Option { return func(s *Store) { s.disk = d } }
 // Store is a folder that is open. It implements [latchkey.Store].
 type Store struct {
 	reader
-	dir     string
-	disk    files
+	folder
+	Limits
 	log     *slog.Logger
 	release func() error
 	durable atomic.Pointer[state]
@@ -76,8 +76,8 @@ func newBatch() *batch { return &batch{done: make(chan struct{}), dirty: map[str
 // Open opens a .storage folder for this process alone. A folder that is no such thing, a file that cannot be read, and
 // one of a newer format are refused with an error that says where; then nothing was changed. An empty folder is a new
 // house.
-func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error) {
-	s := &Store{disk: disk{}, next: newBatch()}
+func Open(ctx context.Context, dir string, options ...Option) (_ *Store, err error) {
+	s := &Store{folder: folder{disk: disk{}}, next: newBatch()}
 	for _, o := range options {
 		o(s)
 	}
@@ -103,7 +103,7 @@ func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error
 			err = errors.Join(err, s.release())
 		}
 	}()
-	if err := errors.Join(sweep(s.dir), s.replay()); err != nil {
+	if err := errors.Join(s.replay(), sweep(s.dir)); err != nil {
 		return nil, err
 	}
 	first, err := s.load()
@@ -116,7 +116,19 @@ func Open(_ context.Context, dir string, options ...Option) (_ *Store, err error
 	if err := s.rewrite(first); err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.dir, err)
 	}
-	return s, nil
+	return s, s.warnOfLoosePasswords(ctx)
+}
+
+// warnOfLoosePasswords tells of passwords that make an administrator of whoever knows them, as in Home Assistant.
+func (s *Store) warnOfLoosePasswords(ctx context.Context) error {
+	loose, err := s.LoosePasswords(ctx)
+	for _, p := range loose {
+		if p.Hash != "" {
+			s.log.Warn("a password belongs to nobody, and whoever signs in with it becomes a new administrator, as in Home Assistant: "+
+				"take it out of the file unless that is meant", "file", passwordFile, "username", p.Username)
+		}
+	}
+	return err
 }
 
 // rewrite writes the files of another minor version in ours, at once (storage.md §1).
@@ -133,7 +145,7 @@ func (s *Store) rewrite(now *state) error {
 
 // load reads the folder anew.
 func (s *Store) load() (*state, error) {
-	l := loader{disk: s.disk, dir: s.dir, log: s.log}
+	l := loader{folder: s.folder, log: s.log}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
@@ -260,26 +272,20 @@ func (s *Store) settle(b *batch, goal *state) {
 	close(late.done)
 }
 
-// KeepsPassword says why the record of a password cannot be kept here, or nil: it is for whoever copies one house into
-// another.
-func (s *Store) KeepsPassword(p latchkey.Password) error {
-	_, err := toFile(p.Hash)
-	return err
-}
-
 // Watch implements [latchkey.Store].
 func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }
 
-// Close waits for what is being written and lets the folder go. Closing twice does no harm.
+// Close ends the making of changes, waits for what is being written and lets the folder go. Closing twice does no harm.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	first := !s.closed
+	s.closed = true // or else a steady load would keep it open
 	for s.writing {
 		s.idle.Wait()
 	}
-	if s.closed {
+	if !first {
 		return nil
 	}
-	s.closed = true
 	return s.release()
 }

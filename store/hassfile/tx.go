@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -17,6 +16,7 @@ type tx struct {
 	reader
 	state   *state
 	copied  map[string]bool
+	owned   map[any]bool // the lists in maps that are this transaction's own, by their keys
 	dirty   map[string]bool
 	changes []latchkey.Change
 }
@@ -25,8 +25,7 @@ var _ latchkey.Tx = (*tx)(nil)
 
 func begin(s *state) *tx {
 	next := *s
-	next.expiryOnce, next.expiryOrder = &sync.Once{}, nil
-	t := &tx{state: &next, copied: map[string]bool{}, dirty: map[string]bool{}}
+	t := &tx{state: &next, copied: map[string]bool{}, owned: map[any]bool{}, dirty: map[string]bool{}}
 	t.reader = reader{func() *state { return t.state }}
 	return t
 }
@@ -62,7 +61,25 @@ func (t *tx) writeTokens() {
 	t.once("tokens", func(s *state) {
 		s.tokens, s.tokensOf, s.bySecret = maps.Clone(s.tokens), maps.Clone(s.tokensOf), maps.Clone(s.bySecret)
 	})
-	t.state.expiryOnce, t.state.expiryOrder = &sync.Once{}, nil
+	t.state.ends = &ends{}
+}
+
+// ownTokens makes the list of a user's tokens one that may be changed.
+func (t *tx) ownTokens(userID string) {
+	t.writeTokens()
+	if !t.owned[userID] {
+		t.owned[userID] = true
+		t.state.tokensOf[userID] = slices.Clone(t.state.tokensOf[userID])
+	}
+}
+
+// ownSubject does the same for the credentials of a subject.
+func (t *tx) ownSubject(c latchkey.Credentials) {
+	t.writeUsers()
+	if key := subjectOf(c); !t.owned[key] {
+		t.owned[key] = true
+		t.state.bySubject[key] = slices.Clone(t.state.bySubject[key])
+	}
 }
 
 func (t *tx) writeGroups() {
@@ -119,6 +136,10 @@ func (t *tx) InsertUser(_ context.Context, u latchkey.User) error {
 		e.Credentials, e.credentials = append(e.Credentials, kept), append(e.credentials, record)
 	}
 	t.writeUsers()
+	for _, c := range e.Credentials {
+		t.ownSubject(c)
+	}
+	t.state.userOrder = append(t.state.userOrder, e.ID)
 	t.state.addUser(e)
 	for range u.Credentials {
 		t.note(latchkey.UserChanged, u.ID)
@@ -189,6 +210,7 @@ func (t *tx) DeleteUser(ctx context.Context, id string) error {
 	}
 	t.writeUsers()
 	for _, c := range u.Credentials {
+		t.ownSubject(c)
 		t.state.dropCredentials(c)
 	}
 	delete(t.state.users, id)
@@ -203,11 +225,20 @@ func (t *tx) DeleteUser(ctx context.Context, id string) error {
 	return nil
 }
 
+// dropTokens removes tokens that exist.
 func (t *tx) dropTokens(ids []string) {
-	for _, id := range slices.Clone(ids) {
-		t.writeTokens()
-		t.state.dropToken(id)
+	gone := map[string]map[string]bool{} // by user
+	for _, id := range ids {
+		userID := t.state.tokens[id].UserID
+		if gone[userID] == nil {
+			gone[userID] = map[string]bool{}
+		}
+		gone[userID][id] = true
 		t.note(latchkey.TokenRemoved, id)
+	}
+	for userID, tokens := range gone {
+		t.ownTokens(userID)
+		t.state.dropTokens(userID, tokens)
 	}
 }
 
@@ -223,6 +254,7 @@ func (t *tx) InsertCredentials(_ context.Context, c latchkey.Credentials) error 
 		e.Credentials = append(slices.Clip(e.Credentials), kept)
 		e.credentials = append(slices.Clip(e.credentials), record)
 	})
+	t.ownSubject(kept)
 	t.state.addCredentials(kept)
 	return nil
 }
@@ -242,11 +274,12 @@ func (t *tx) UpdateCredentials(_ context.Context, c latchkey.Credentials) error 
 	}
 	t.changeUser(holder, func(e *userEntry) {
 		i := slices.IndexFunc(e.Credentials, func(o latchkey.Credentials) bool { return o.ID == c.ID })
-		before := e.Credentials[i]
-		t.state.dropCredentials(before)
+		t.ownSubject(e.Credentials[i])
+		t.state.dropCredentials(e.Credentials[i])
 		e.Credentials, e.credentials = slices.Clone(e.Credentials), slices.Clone(e.credentials)
 		e.Credentials[i].Data = kept.Data
 		e.credentials[i] = &credentialsEntry{id: c.ID, data: data, extra: e.credentials[i].extra}
+		t.ownSubject(e.Credentials[i])
 		t.state.addCredentials(e.Credentials[i])
 	})
 	return nil
@@ -259,6 +292,7 @@ func (t *tx) DeleteCredentials(_ context.Context, id string) error {
 	}
 	t.changeUser(holder, func(e *userEntry) {
 		i := slices.IndexFunc(e.Credentials, func(o latchkey.Credentials) bool { return o.ID == id })
+		t.ownSubject(e.Credentials[i])
 		t.state.dropCredentials(e.Credentials[i])
 		e.Credentials = slices.Delete(slices.Clone(e.Credentials), i, i+1)
 		e.credentials = slices.Delete(slices.Clone(e.credentials), i, i+1)
@@ -302,7 +336,7 @@ func (t *tx) InsertRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 			}
 		}
 	}
-	t.writeTokens()
+	t.ownTokens(n.UserID)
 	t.state.addToken(&tokenEntry{RefreshToken: keptToken(n)})
 	return nil
 }

@@ -25,7 +25,7 @@ func (t *tx) InsertGroup(_ context.Context, g latchkey.Group) error {
 // policyOrEmpty makes sure that a group has a policy in the file: one without is no group there.
 func policyOrEmpty(policy any) any {
 	if policy == nil {
-		return &object{}
+		return newObject()
 	}
 	return policy
 }
@@ -73,15 +73,11 @@ func (t *tx) DeleteGroup(_ context.Context, id string) error {
 	return nil
 }
 
-// setPasswords replaces the list of records.
-func (t *tx) setPasswords(entries []*passwordEntry) {
+// writePasswords returns the list of records for writing.
+func (t *tx) writePasswords() *passwordList {
 	t.dirty[passwordFile] = true
-	t.state.passwords = newPasswordList(entries)
-}
-
-func (t *tx) passwordAt(username string) int {
-	return slices.IndexFunc(t.state.passwords.byName[latchkey.NormalizeUsername(username)],
-		func(e *passwordEntry) bool { return e.Username == username })
+	t.once("passwords", func(s *state) { s.passwords = s.passwords.clone() })
+	return t.state.passwords
 }
 
 // passwordRecord makes the record of the file, with what else stood in it.
@@ -90,7 +86,7 @@ func passwordRecord(p latchkey.Password, before *object) (*passwordEntry, error)
 	if err != nil {
 		return nil, err
 	}
-	record := &object{}
+	record := newObject()
 	record.set("username", p.Username)
 	record.set("password", hash)
 	if before != nil {
@@ -100,45 +96,39 @@ func passwordRecord(p latchkey.Password, before *object) (*passwordEntry, error)
 }
 
 func (t *tx) InsertPassword(_ context.Context, p latchkey.Password) error {
-	if t.passwordAt(p.Username) >= 0 {
+	if t.state.passwords.find(p.Username) != nil {
 		return exists("password of", p.Username)
 	}
 	e, err := passwordRecord(p, nil)
 	if err != nil {
 		return err
 	}
-	t.setPasswords(append(slices.Clip(t.state.passwords.entries), e))
+	t.writePasswords().add(e)
 	return nil
 }
 
-// replacePassword puts an entry, or none, in the place of that of a username.
-func (t *tx) replacePassword(username string, by ...*passwordEntry) {
-	entries := slices.Clone(t.state.passwords.entries)
-	i := slices.IndexFunc(entries, func(e *passwordEntry) bool { return e.Username == username })
-	t.setPasswords(slices.Replace(entries, i, i+1, by...))
-}
-
 func (t *tx) UpdatePassword(_ context.Context, username string, p latchkey.Password) error {
-	if t.passwordAt(username) < 0 {
+	before := t.state.passwords.find(username)
+	if before == nil {
 		return missing("password of", username)
 	}
-	if p.Username != username && t.passwordAt(p.Username) >= 0 {
+	if p.Username != username && t.state.passwords.find(p.Username) != nil {
 		return exists("password of", p.Username)
 	}
-	named := t.state.passwords.byName[latchkey.NormalizeUsername(username)]
-	e, err := passwordRecord(p, named[t.passwordAt(username)].record)
+	e, err := passwordRecord(p, before.record)
 	if err != nil {
 		return err
 	}
-	t.replacePassword(username, e)
+	t.writePasswords().replace(before, e)
 	return nil
 }
 
 func (t *tx) DeletePassword(_ context.Context, username string) error {
-	if t.passwordAt(username) < 0 {
+	before := t.state.passwords.find(username)
+	if before == nil {
 		return missing("password of", username)
 	}
-	t.replacePassword(username)
+	t.writePasswords().replace(before)
 	return nil
 }
 

@@ -58,13 +58,22 @@ func (v view) theirs(t latchkey.RefreshToken, err error) (latchkey.RefreshToken,
 	return t, err
 }
 
-// ours is a token that latchkey keeps, as long as its user is there.
+// stands reports whether what a token of ours leads to is still there: its user, and what it signed in with.
+func (s *state) stands(t latchkey.RefreshToken) bool {
+	return s.users[t.UserID] != nil && (t.CredentialID == "" || s.holders[t.CredentialID] == t.UserID)
+}
+
+// ours is a token that latchkey keeps, as long as it stands. Those that do not are about to be removed.
 func (v view) ours(ctx context.Context, t latchkey.RefreshToken, err error) (latchkey.RefreshToken, error) {
-	if err == nil {
-		_, err = v.User(ctx, t.UserID)
-	}
 	if err != nil {
 		return latchkey.RefreshToken{}, err
+	}
+	s, err := v.now(ctx)
+	if err != nil {
+		return latchkey.RefreshToken{}, err
+	}
+	if !s.stands(t) {
+		return latchkey.RefreshToken{}, missing("refresh token", t.ID)
 	}
 	return t, nil
 }
@@ -88,21 +97,23 @@ func (v view) RefreshTokenBySecret(ctx context.Context, secret latchkey.Secret) 
 }
 
 func (v view) RefreshTokens(ctx context.Context, userID string) ([]latchkey.RefreshToken, error) {
-	all, err := v.reader.RefreshTokens(ctx, userID)
+	s, err := v.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := reader{func() *state { return s }}.RefreshTokens(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
 		all[i] = v.uses.on(all[i])
 	}
-	if _, err := v.User(ctx, userID); err != nil {
-		if errors.Is(err, latchkey.ErrNotFound) {
-			return nil, nil
-		}
-		return nil, err
-	}
 	own, err := v.own.RefreshTokens(ctx, userID)
-	all = append(all, own...)
+	for _, t := range own {
+		if s.stands(t) {
+			all = append(all, t)
+		}
+	}
 	slices.SortStableFunc(all, func(a, b latchkey.RefreshToken) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all, err
 }
@@ -142,7 +153,7 @@ func (v view) ModuleData(ctx context.Context, moduleID, userID string) ([]byte, 
 			table.known[userID] = known
 		}
 	}
-	if doc, wrong := parseJSON(own); wrong == nil {
+	if doc, wrong := parseJSON(string(own)); wrong == nil {
 		if noted, ok := doc.(*object); ok {
 			table.ours[userID] = noted
 		}

@@ -3,14 +3,14 @@ package hassfile
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
+	"io"
 	"slices"
 )
 
 // step is one file that a write puts in its place.
 type step struct {
-	name string
-	text []byte
+	name  string
+	state *state // what the file shall hold
 }
 
 // plan returns the steps that make the files of a state durable. Whatever happens between two of them, Home Assistant
@@ -21,7 +21,7 @@ func plan(before, goal *state, dirty map[string]bool) []step {
 	add := func(names ...string) {
 		for _, name := range names {
 			if dirty[name] {
-				steps = append(steps, step{name, goal.encode(name)})
+				steps = append(steps, step{name, goal})
 			}
 		}
 	}
@@ -33,7 +33,7 @@ func plan(before, goal *state, dirty map[string]bool) []step {
 	case gone && dirty[passwordFile]:
 		between := *goal
 		between.passwords = goal.passwords.among(before.passwords)
-		steps = append(steps, step{passwordFile, between.encode(passwordFile)})
+		steps = append(steps, step{passwordFile, &between})
 		add(authFile, passwordFile)
 	default:
 		add(authFile, passwordFile)
@@ -71,55 +71,95 @@ func (l *passwordList) within(other *passwordList) bool {
 	return !slices.ContainsFunc(l.entries, func(e *passwordEntry) bool { return !names[e.Username] })
 }
 
-// write makes the files of a state durable.
+// write makes the files of a state durable. All of them are written beside those in place first: what fails for want of
+// space fails before anything has changed.
 func (s *Store) write(goal *state, dirty map[string]bool) error {
 	steps := plan(s.durable.Load(), goal, dirty)
-	for _, each := range steps {
-		path := filepath.Join(s.dir, each.name)
-		now, err := stampOf(s.disk, path)
+	prepared, err := s.prepare(steps)
+	if err != nil {
+		return err
+	}
+	if len(prepared) > 1 {
+		err = s.journal(prepared)
+	}
+	placed := 0
+	if err == nil {
+		placed, err = s.place(prepared)
+	}
+	switch {
+	case err != nil && placed == 0: // nothing has changed, nor will it
+		return errors.Join(err, discard(s.disk, append(s.temps(prepared), s.path(journalFile))...))
+	case err != nil: // what is left will be carried out by the journal
+		return err
+	case len(prepared) > 1:
+		if err := discard(s.disk, s.path(journalFile)); err != nil {
+			s.log.Warn("the journal of a change that is made cannot be removed", "folder", s.dir, "error", err)
+		}
+	}
+	return nil
+}
+
+// prepared is a step whose text is on the disk, under another name.
+type prepared struct {
+	name  string
+	temp  string
+	hash  string
+	stamp stamp // which goes with the file into its place
+}
+
+func (s *Store) prepare(steps []step) (all []prepared, err error) {
+	for i, each := range steps {
+		p := prepared{name: each.name, temp: tempOf(i, each.name)}
+		p.hash, err = prepare(s.disk, s.path(p.temp), s.path(p.name), func(w io.Writer) error {
+			return each.state.writeTo(w, each.name)
+		})
+		all = append(all, p)
+		if err == nil {
+			all[i].stamp, err = stampOf(s.disk, s.path(p.temp))
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("write %s: %w", each.name, err), discard(s.disk, s.temps(all)...))
+		}
+	}
+	return all, nil
+}
+
+// temps returns where what was prepared is.
+func (s *Store) temps(all []prepared) []string {
+	var paths []string
+	for _, p := range all {
+		paths = append(paths, s.path(p.temp))
+	}
+	return paths
+}
+
+// place puts what was prepared in its places, one after another. It returns how many are there.
+func (s *Store) place(all []prepared) (placed int, err error) {
+	if err := s.unchanged(all); err != nil {
+		return 0, err
+	}
+	for i, p := range all {
+		if err := s.disk.Rename(s.path(p.temp), s.path(p.name)); err != nil {
+			return i, fmt.Errorf("write %s: %w", p.name, err)
+		}
+		s.stamps[p.name] = p.stamp
+		if err := s.disk.SyncDir(s.dir); err != nil {
+			return i + 1, fmt.Errorf("write %s: %w", p.name, err)
+		}
+	}
+	return len(all), nil
+}
+
+// unchanged makes sure that the files are those that were read or written last.
+func (s *Store) unchanged(all []prepared) error {
+	for _, p := range all {
+		now, err := stampOf(s.disk, s.path(p.name))
 		if err != nil {
 			return err
 		}
-		if !now.same(s.stamps[each.name]) {
-			return fmt.Errorf("%s: %w", path, ErrForeignChange)
+		if !now.same(s.stamps[p.name]) {
+			return fmt.Errorf("%s: %w", s.path(p.name), ErrForeignChange)
 		}
 	}
-	if len(steps) < 2 {
-		_, err := s.place(steps)
-		return err
-	}
-	journal := filepath.Join(s.dir, journalFile)
-	if err := s.journal(steps); err != nil {
-		return errors.Join(err, discard(s.disk, journal))
-	}
-	if placed, err := s.place(steps); err != nil && placed == 0 {
-		return errors.Join(err, discard(s.disk, journal)) // nothing has changed, nor will it
-	} else if err != nil {
-		return err
-	}
-	return s.disk.Remove(journal)
-}
-
-// place puts files in their places, one after another, once all of them are written: what fails for want of space fails
-// before anything has changed. It returns how many are in their places.
-func (s *Store) place(steps []step) (placed int, err error) {
-	temps := make([]string, len(steps))
-	for i, each := range steps {
-		temps[i] = filepath.Join(s.dir, fmt.Sprint(each.name, ".", i, temporary))
-		if err := prepare(s.disk, temps[i], each.text); err != nil {
-			return 0, errors.Join(fmt.Errorf("write %s: %w", each.name, err), discard(s.disk, temps[:i]...))
-		}
-	}
-	for i, each := range steps {
-		path := filepath.Join(s.dir, each.name)
-		if err := s.disk.Rename(temps[i], path); err != nil {
-			return i, errors.Join(fmt.Errorf("write %s: %w", each.name, err), discard(s.disk, temps[i:]...))
-		}
-		at, err := stampOf(s.disk, path)
-		if err = errors.Join(err, s.disk.SyncDir(s.dir)); err != nil {
-			return i + 1, errors.Join(fmt.Errorf("write %s: %w", each.name, err), discard(s.disk, temps[i+1:]...))
-		}
-		s.stamps[each.name] = at
-	}
-	return len(steps), nil
+	return nil
 }
