@@ -17,7 +17,7 @@ import (
 // parseHass reads what stands behind hass: a folder, and how it is used.
 func parseHass(text string) (StoreAddress, error) {
 	dir, query, asked := strings.Cut(text, "?")
-	a := StoreAddress{Scheme: schemeHass, Path: dir}
+	a := StoreAddress{Scheme: SchemeHass, Path: dir}
 	if dir == "" {
 		return a, errors.New("the folder of the store is missing: use hass:DIR for a .storage folder of Home Assistant")
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -144,16 +145,36 @@ func readServer(o *options, c *Config) {
 	c.Note(Listen, at.place())
 }
 
+// FollowedBansFile is where bans are kept beside a Home Assistant that is followed, in the folder of the configuration.
+const FollowedBansFile = "latchkey-bans.yaml"
+
 // BanFile is the path of the list of banned addresses: in the configuration folder, as Home Assistant has it, which is
-// that of the file that was loaded, else that of the store.
+// that of the file that was loaded, else that of the store. A Home Assistant that is followed has a list of its own, which
+// is not ours to write.
 func (c Config) BanFile() string {
 	folder := c.Folder
-	if c.Store.Scheme == schemeHass {
-		folder = filepath.Dir(filepath.Clean(c.Store.Path))
-	} else if folder == "" && c.Store.Scheme == schemeSQLite {
+	switch {
+	case c.Store.Follow:
+		return filepath.Join(folder, FollowedBansFile)
+	case c.Store.Scheme == SchemeHass:
+		folder = c.homeAssistant()
+	case folder == "" && c.Store.Scheme == schemeSQLite:
 		folder = filepath.Dir(c.Store.Path)
 	}
 	return filepath.Join(folder, ban.FileName)
+}
+
+// homeAssistant is the configuration folder of a Home Assistant, in which its .storage folder is.
+func (c Config) homeAssistant() string { return filepath.Dir(filepath.Clean(c.Store.Path)) }
+
+// Bans returns the list of banned addresses that is in files. Beside a Home Assistant that is followed its bans count as
+// well.
+func (c Config) Bans(logger *slog.Logger) ban.List {
+	own := ban.NewFile(c.BanFile(), logger)
+	if !c.Store.Follow {
+		return own
+	}
+	return ban.Beside(own, ban.NewFile(filepath.Join(c.homeAssistant(), ban.FileName), logger))
 }
 
 // readURL reads an address of this server: scheme and host, as the server takes it.

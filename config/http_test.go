@@ -2,9 +2,11 @@ package config_test
 
 import (
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/server/ban"
@@ -81,4 +83,28 @@ func TestWhereTheBanFileIs(t *testing.T) {
 	same(t, "/data/ip_bans.yaml", c.BanFile())
 	c.Store = config.StoreAddress{Scheme: "hass", Path: "/homeassistant/.storage/"}
 	same(t, "/homeassistant/ip_bans.yaml", c.BanFile())
+	c.Folder, c.Store.Follow = "/etc/latchkey", true
+	same(t, "/etc/latchkey/latchkey-bans.yaml", c.BanFile())
+}
+
+// Whom Home Assistant has banned is kept out beside it as well, and its list is not written.
+func TestTheBansOfAHomeAssistantThatIsFollowed(t *testing.T) {
+	const theirs = "203.0.113.9:\n  banned_at: null\n"
+	path := folder(t, map[string]string{
+		"latchkey.yaml": "store: hass:.storage?mode=follow\n", ".storage/auth": "{}", "ip_bans.yaml": theirs,
+	})
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := c.Bans(nil)
+	if err := list.Ban(t.Context(), netip.MustParseAddr("203.0.113.10"), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := list.Bans(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("banned are %v, %v", all, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(filepath.Dir(path), "ip_bans.yaml")); err != nil || string(text) != theirs {
+		t.Errorf("their list holds %q, %v", text, err)
+	}
 }

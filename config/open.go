@@ -122,7 +122,7 @@ func over(store latchkey.Store, c Config, logger *slog.Logger) (_ *Running, err 
 
 // registriesFolder is where devices and areas are looked up; empty if nowhere.
 func (c Config) registriesFolder() string {
-	if c.Registries == "" && c.Store.Scheme == schemeHass {
+	if c.Registries == "" && c.Store.Scheme == SchemeHass {
 		return c.Store.Path
 	}
 	return c.Registries

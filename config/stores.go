@@ -45,7 +45,7 @@ func (a StoreAddress) String() string {
 // The schemes of the stores.
 const (
 	schemeSQLite = "sqlite"
-	schemeHass   = "hass"
+	SchemeHass   = "hass" // a .storage folder of Home Assistant
 )
 
 // storeKind is one kind of store. A kind without open is known by its name only.
@@ -58,7 +58,7 @@ type storeKind struct {
 func storeKinds() []storeKind {
 	return []storeKind{
 		{schemeSQLite, openSQLite},
-		{schemeHass, openHass},
+		{SchemeHass, openHass},
 		{"postgres", openPostgres},
 		{"postgresql", openPostgres},
 	}
@@ -83,7 +83,7 @@ func ParseStore(text string) (StoreAddress, error) {
 		case path == "":
 			return StoreAddress{}, errors.New("the path of the store is missing: " + advice)
 		}
-		if scheme == schemeHass {
+		if scheme == SchemeHass {
 			return parseHass(path)
 		}
 		return StoreAddress{Scheme: scheme, Path: path}, nil
@@ -103,7 +103,7 @@ func OpenStore(ctx context.Context, c Config) (latchkey.Store, error) {
 
 // StoreExists reports whether there is a store at the address already. One that is a server's is taken to exist.
 func StoreExists(c Config) bool {
-	if c.Store.Scheme != schemeSQLite && c.Store.Scheme != schemeHass {
+	if c.Store.Scheme != schemeSQLite && c.Store.Scheme != SchemeHass {
 		return true
 	}
 	_, err := os.Stat(c.Store.Path)

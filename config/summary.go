@@ -109,7 +109,7 @@ func (c Config) sealKeyPlace() string {
 		return "given"
 	case c.Store.HasBans():
 		return "missing"
-	case c.Store.Scheme == schemeHass && !c.Store.Follow:
+	case c.Store.Scheme == SchemeHass && !c.Store.Follow:
 		return "none, as in Home Assistant's own files"
 	}
 	return "the key file beside the database"

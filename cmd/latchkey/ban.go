@@ -38,7 +38,7 @@ func (f storeFlags) withBans(p *program, do func(ban.List) error) (err error) {
 			return do(shared)
 		}
 	}
-	return do(ban.NewFile(settings.BanFile(), logger))
+	return do(settings.Bans(logger))
 }
 
 type banList struct {

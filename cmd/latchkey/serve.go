@@ -204,7 +204,7 @@ func bans(c config.Config, r *config.Running, logger *slog.Logger) ban.List {
 	if shared, ok := r.Store.(ban.List); ok {
 		return shared
 	}
-	return ban.NewFile(c.BanFile(), logger)
+	return c.Bans(logger)
 }
 
 // origin is where the server found that a request came from.
