@@ -2,7 +2,7 @@ package transfer
 
 import (
 	"context"
-	"slices"
+	"fmt"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -14,17 +14,24 @@ const (
 	nameTaken = "another token of this name is there already"
 )
 
-// tokens plans a user's sessions and long-lived tokens.
-func (c *copier) tokens(ctx context.Context, u, _ latchkey.User) error {
-	all, err := c.from.RefreshTokens(ctx, u.ID)
+// tokens plans the sessions and long-lived tokens, when all users are there: what somebody signed in with may belong to
+// somebody else by now, and the session still ends with it (security.md W8).
+func (c *copier) tokens(ctx context.Context) error {
+	for _, p := range c.people {
+		if err := c.tokensOf(ctx, p); err != nil {
+			return fmt.Errorf("user %s: %w", p.id, err)
+		}
+	}
+	return nil
+}
+
+func (c *copier) tokensOf(ctx context.Context, p person) error {
+	all, err := c.from.RefreshTokens(ctx, p.id)
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
-		if t.CredentialID != "" && !slices.ContainsFunc(u.Credentials, func(o latchkey.Credentials) bool { return o.ID == t.CredentialID }) {
-			t.CredentialID = ""
-		}
-		item := Item{Action: Add, Kind: "session", ID: t.ID, Name: u.Name.Text, Note: t.ClientID.Text}
+		item := Item{Action: Add, Kind: "session", ID: t.ID, Name: p.name, Note: t.ClientID.Text}
 		if t.Type == latchkey.TokenLongLived {
 			item.Kind, item.Note = "token", t.ClientName
 		}

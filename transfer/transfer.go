@@ -58,7 +58,8 @@ func Plan(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Option
 func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o Options) ([]Item, error) {
 	c := copier{from: from, to: now, options: o}
 	c.keeper, _ = to.(PasswordKeeper)
-	for _, part := range []func(context.Context) error{c.groups, c.users, c.onboarding} {
+	c.noter, _ = to.(ModuleNoter)
+	for _, part := range []func(context.Context) error{c.groups, c.users, c.loose, c.tokens, c.onboarding} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -107,9 +108,14 @@ func Changes(items []Item) bool {
 type copier struct {
 	from, to latchkey.Reader
 	keeper   PasswordKeeper // nil if every password is kept
+	noter    ModuleNoter    // nil if every second factor counts
 	options  Options
 	items    []Item
+	people   []person // who travels
 }
+
+// person is a user whose tokens are still to be looked at.
+type person struct{ id, name string }
 
 func (c *copier) add(item Item) { c.items = append(c.items, item) }
 

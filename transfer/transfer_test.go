@@ -125,10 +125,10 @@ add user u-anna
 add credentials c-anna
 add password anna
 add second factor totp
-add session session
-add token logger
 add user u-ben
 add credentials c-ben
+add session session
+add token logger
 add onboarding user
 `
 	if diff := cmp.Diff(want, lines(planned)); diff != "" {
@@ -178,7 +178,7 @@ func TestWhatChangedIsCopiedAgain(t *testing.T) {
 			tx.UpdatePassword(ctx, "anna", latchkey.Password{Username: "anna", Hash: "$2b$12$new"}),
 			tx.PutModuleData(ctx, "totp", "u-ben", []byte(`{"secret":"KRSX"}`)))
 	})
-	const want = "change user u-anna\nchange password anna\nchange session session\nadd second factor totp\n"
+	const want = "change user u-anna\nchange password anna\nadd second factor totp\nchange session session\n"
 	if diff := cmp.Diff(want, lines(copied(t, from, to))); diff != "" {
 		t.Error(diff)
 	}
@@ -232,6 +232,78 @@ func TestRecoveryCodesTravel(t *testing.T) {
 	update(t, to, set(used))
 	copied(t, folder, to)
 	holds(used)
+}
+
+// twoCases are two people whose names differ by case alone, as files of before 2024.7 may have them, and passwords that
+// belong to nobody.
+func twoCases(t *testing.T) loosePasswords {
+	t.Helper()
+	s := open(t)
+	update(t, s, func(ctx context.Context, tx latchkey.Tx) error {
+		err := errors.Join(
+			tx.InsertPassword(ctx, latchkey.Password{Username: "TEST", Hash: "$2b$12$loose"}),
+			tx.InsertPassword(ctx, latchkey.Password{Username: "nobody", Hash: "$2b$12$loose"}))
+		for _, name := range []string{"Test", "test"} {
+			err = errors.Join(err, tx.InsertUser(ctx, latchkey.User{ID: "u-" + name, Credentials: []latchkey.Credentials{login(name)}}),
+				tx.InsertPassword(ctx, latchkey.Password{Username: name, Hash: "$2b$12$" + name}))
+		}
+		return err
+	})
+	return loosePasswords{s}
+}
+
+type loosePasswords struct{ latchkey.Store }
+
+func (loosePasswords) LoosePasswords(context.Context) ([]latchkey.Password, error) {
+	return []latchkey.Password{{Username: "TEST"}, {Username: "nobody"}}, nil
+}
+
+// In Home Assistant a password that belongs to no login makes an administrator of whoever knows it. It does not travel
+// unnoticed. Names that differ by case are two people there (providers.md §3.1, legacy mode).
+func TestPasswordsOfNobodyStay(t *testing.T) {
+	from, to := twoCases(t), open(t)
+	items := copied(t, from, to)
+	const want = `add user u-Test
+add credentials c-Test
+add password Test
+add user u-test
+add credentials c-test
+add password test
+leave password TEST
+leave password nobody
+`
+	if diff := cmp.Diff(want, lines(items)); diff != "" {
+		t.Error(diff)
+	}
+	for _, i := range items {
+		if i.Action == transfer.Leave && !strings.Contains(i.Note, "administrator") {
+			t.Errorf("%s: %s", i.ID, i.Note)
+		}
+	}
+	if again := copied(t, from, to); transfer.Changes(again) {
+		t.Errorf("a second copy did %s", lines(again))
+	}
+}
+
+// A login may have been linked to somebody else since a session began with it. The session still ends with the login
+// (security.md W8).
+func TestASessionKeepsTheLoginThatItBeganWith(t *testing.T) {
+	from, to := outspoken{open(t), map[string]latchkey.Secret{}}, open(t)
+	from.secrets["session"] = latchkey.NewSecret()
+	update(t, from, func(ctx context.Context, tx latchkey.Tx) error {
+		return errors.Join(
+			tx.InsertUser(ctx, latchkey.User{ID: "u-anna"}),
+			tx.InsertUser(ctx, latchkey.User{ID: "u-ben", Credentials: []latchkey.Credentials{login("ben")}}),
+			tx.InsertRefreshToken(ctx, latchkey.RefreshToken{ID: "session", UserID: "u-anna", CredentialID: "c-ben",
+				Type: latchkey.TokenNormal, Secret: from.secrets["session"], JWTKey: latchkey.NewSecret()}))
+	})
+	copied(t, from, to)
+	if token, err := to.RefreshToken(t.Context(), "session"); err != nil || token.CredentialID != "c-ben" {
+		t.Errorf("%+v, %v", token, err)
+	}
+	if again := copied(t, from, to); len(again) != 0 {
+		t.Errorf("a second copy did %s", lines(again))
+	}
 }
 
 // picky is a store that keeps no password of a certain form.

@@ -14,7 +14,7 @@ import (
 // pageSize is how many users are read at a time.
 const pageSize = 500
 
-// users plans the users, each with all that belongs to it.
+// users plans the users, each with its logins and second factors.
 func (c *copier) users(ctx context.Context) error {
 	after := ""
 	for {
@@ -41,6 +41,7 @@ func (c *copier) user(ctx context.Context, u latchkey.User) error {
 		c.add(Item{Action: Conflict, Kind: "user", ID: u.ID, Name: u.Name.Text, Note: note})
 		return err
 	}
+	c.people = append(c.people, person{u.ID, u.Name.Text})
 	bare := u
 	bare.Credentials = nil
 	item := Item{Action: Add, Kind: "user", ID: u.ID, Name: u.Name.Text}
@@ -52,12 +53,10 @@ func (c *copier) user(ctx context.Context, u latchkey.User) error {
 		item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdateUser(ctx, bare) }
 		c.add(item)
 	}
-	for _, part := range []func(context.Context, latchkey.User, latchkey.User) error{c.credentials, c.factors, c.tokens} {
-		if err := part(ctx, u, before); err != nil {
-			return err
-		}
+	if err := c.credentials(ctx, u, before); err != nil {
+		return err
 	}
-	return nil
+	return c.factors(ctx, u)
 }
 
 // sameUser compares everything but the credentials.
@@ -88,12 +87,24 @@ func (c *copier) contradiction(ctx context.Context, u latchkey.User) (string, er
 			return "", err
 		}
 		for _, h := range held {
-			if h.UserID != u.ID {
+			// Where names are told apart by case, two people may have what is one name otherwise.
+			known, err := c.knows(ctx, h)
+			if err != nil {
+				return "", err
+			}
+			if h.UserID != u.ID && !known {
 				return fmt.Sprintf("somebody else signs in as %s already", own.Subject()) + advice, nil
 			}
 		}
 	}
 	return "", nil
+}
+
+// knows reports whether credentials of the other store came from this one.
+func (c *copier) knows(ctx context.Context, h latchkey.Credentials) (bool, error) {
+	u, err := c.from.UserByCredentials(ctx, h.ID)
+	strange, err := missing(err)
+	return !strange && u.ID == h.UserID, err
 }
 
 // credentials plans how a user signs in, with the passwords.
@@ -126,6 +137,13 @@ func (c *copier) passwords(ctx context.Context, username string) error {
 	if err != nil {
 		return err
 	}
+	odd, err := c.from.UnnormalizedUsernames(ctx)
+	if err != nil {
+		return err
+	}
+	if len(odd) > 0 { // names are told apart by case there (providers.md §3.1), and another one is another person
+		theirs = slices.DeleteFunc(theirs, func(p latchkey.Password) bool { return p.Username != username })
+	}
 	ours, err := c.to.Passwords(ctx, username)
 	if err != nil {
 		return err
@@ -145,6 +163,25 @@ func (c *copier) passwords(ctx context.Context, username string) error {
 		c.add(c.fitting(item, p))
 	}
 	return nil
+}
+
+// PasswordLister is a store that may hold passwords which belong to no login.
+type PasswordLister interface {
+	LoosePasswords(ctx context.Context) ([]latchkey.Password, error)
+}
+
+// loose leaves the passwords that belong to nobody: Home Assistant makes an administrator of whoever knows one.
+func (c *copier) loose(ctx context.Context) error {
+	lister, ok := c.from.(PasswordLister)
+	if !ok {
+		return nil
+	}
+	all, err := lister.LoosePasswords(ctx)
+	for _, p := range all {
+		c.add(Item{Action: Leave, Kind: "password", ID: p.Username, Name: p.Username, Note: "it belongs to nobody, and would make an " +
+			"administrator of whoever knows it: add the person with `latchkey user add` if that is meant"})
+	}
+	return err
 }
 
 // PasswordKeeper is a store that cannot keep every password.
@@ -179,8 +216,14 @@ func includes(whole, part []byte) bool {
 	return true
 }
 
+// ModuleNoter is a store in which not every second factor counts for everybody who reads it.
+type ModuleNoter interface {
+	// NoteOnModule says what becomes of a module's data, if that is worth saying.
+	NoteOnModule(id string) string
+}
+
 // factors plans what the second factors keep for a user.
-func (c *copier) factors(ctx context.Context, u, _ latchkey.User) error {
+func (c *copier) factors(ctx context.Context, u latchkey.User) error {
 	for _, module := range c.options.Modules {
 		data, err := c.from.ModuleData(ctx, module, u.ID)
 		if none, err := missing(err); err != nil {
@@ -197,6 +240,9 @@ func (c *copier) factors(ctx context.Context, u, _ latchkey.User) error {
 			continue
 		}
 		item := Item{Action: Add, Kind: "second factor", ID: module, Name: u.Name.Text}
+		if c.noter != nil {
+			item.Note = c.noter.NoteOnModule(module)
+		}
 		if !isNew {
 			item.Action = Change
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
+	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/transfer"
 )
 
@@ -72,7 +73,7 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 	defer func() { err = errors.Join(err, from.Close()) }()
 	target.MustExist = c.DryRun && config.StoreExists(target) // a dry run makes nothing
 	if c.DryRun && !target.MustExist {
-		return c.plan(p, from, nil)
+		return c.plan(p, from, emptyAt(target))
 	}
 	to, err := openStore(p, target)
 	if err != nil {
@@ -98,11 +99,19 @@ func (c counted) Users(ctx context.Context, after string, limit int) ([]latchkey
 	return page, err
 }
 
-// compare returns what would be done. A store that does not exist yet is empty.
+// LoosePasswords implements [transfer.PasswordLister].
+func (c counted) LoosePasswords(ctx context.Context) ([]latchkey.Password, error) {
+	if lister, ok := c.Reader.(transfer.PasswordLister); ok {
+		return lister.LoosePasswords(ctx)
+	}
+	return nil, nil
+}
+
+// compare returns what would be done.
 func compare(p *program, from, to latchkey.Store) ([]transfer.Item, error) {
 	w := p.stderr.begin("comparing", "users", noEndKnown)
 	defer w.end()
-	return transfer.Plan(p.ctx, counted{from, w}, orEmpty(to), options(from))
+	return transfer.Plan(p.ctx, counted{from, w}, to, options(from))
 }
 
 // plan prints what would be done.
@@ -201,12 +210,15 @@ func (c *transferFlags) report(w io.Writer, items []transfer.Item, what string) 
 	return err
 }
 
-// orEmpty stands in for a store that is not made yet.
-func orEmpty(s latchkey.Store) latchkey.Store {
-	if s == nil {
-		return emptyStore{}
+// emptyAt stands in for a store that is not made yet: it holds nothing, and has the limits that the store will have.
+func emptyAt(c config.Config) latchkey.Store {
+	if c.Store.Scheme == config.SchemeHass {
+		return struct {
+			emptyStore
+			hassfile.Limits
+		}{}
 	}
-	return s
+	return emptyStore{}
 }
 
 // emptyStore holds nothing. Nobody asks it for more than a plan does.
