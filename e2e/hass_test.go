@@ -154,7 +154,7 @@ func TestMovingInAndOut(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "auth"), []byte(strings.Replace(string(before), `"Ada"`, `"Ada old"`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.run("", "export", "hass:"+dir)
+	p.run("", "export", "hass:"+dir, "--yes")
 	kept, _ := filepath.Glob(filepath.Join(dir, "auth.backup-*"))
 	if len(kept) != 1 {
 		t.Errorf("kept are %v", kept)
