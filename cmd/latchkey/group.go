@@ -206,7 +206,7 @@ func (c *groupCreate) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.printGroup(p, g, "made the group %s, %s", printable(g.Name.Text), g.ID)
+	return c.printGroup(p, g, "made the group %s, %s", printable(g.Name.Text), printable(g.ID))
 }
 
 // printGroup says what became of a group, or prints it for scripts.
@@ -279,7 +279,7 @@ func (c *groupRename) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return c.printGroup(p, g, "the group %s is called %s", g.ID, printable(g.Name.Text))
+		return c.printGroup(p, g, "the group %s is called %s", printable(g.ID), printable(g.Name.Text))
 	})
 }
 

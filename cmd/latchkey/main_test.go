@@ -10,15 +10,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the scripts run the program under its name.
-func TestMain(m *testing.M) {
-	testscript.Main(builder{m}, map[string]func(){"latchkey": main})
-}
+func TestMain(m *testing.M) { testscript.Main(builder{m}, nil) }
 
 // builder builds the program before the tests run.
 type builder struct{ *testing.M }
 
-// binary is the built program, for the tests that send it signals.
+// binary is the built program, for the scripts and for the tests that send it signals: as it is shipped, and so without
+// what the race detector costs.
 var binary string
 
 func (b builder) Run() int {
@@ -32,7 +30,7 @@ func (b builder) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	binary = filepath.Join(dir, "latchkey-built")
+	binary = filepath.Join(dir, "latchkey")
 	build := exec.Command("go", "build", "-o", binary, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -48,12 +46,14 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "halt": scriptHalt, "http": scriptHTTP, "signin": scriptSignIn, "sql": scriptSQL,
-			"exitcode": scriptExitCode, "find": scriptFind, "until": scriptUntil,
+			"exitcode": scriptExitCode, "find": scriptFind, "until": scriptUntil, "postgres": scriptPostgres,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = &scriptServer{}
+			env.Setenv("PATH", filepath.Dir(binary)+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
+		Condition:           scriptCondition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})

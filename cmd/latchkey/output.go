@@ -80,6 +80,25 @@ func jsonText(value any, prefix string) ([]byte, error) {
 	return clean, nil
 }
 
+// printList prints rows that are read as they are printed, and tells a person at the terminal meanwhile how many there are.
+// JSON that runs over the terminal needs nothing more.
+func printList[T any](p *program, out jsonFlag, headings []string, things string, rows iter.Seq2[T, error], cells func(T) []string) error {
+	shown := func() *work { return p.stderr.begin("reading", things, noEndKnown) }
+	if _, ok := terminalOf(p.stdout); ok && out.JSON {
+		shown = func() *work { return &work{stop: func() {}} }
+	}
+	counted := func(yield func(T, error) bool) {
+		w := shown()
+		defer w.end() // before the table is printed
+		for row, err := range rows {
+			if w.done.Add(1); !yield(row, err) {
+				return
+			}
+		}
+	}
+	return printRows(p.stdout, out.JSON, headings, counted, cells)
+}
+
 // printRows prints what there is as a table, or as a JSON array whose elements are written as they come: there may be many.
 func printRows[T any](w io.Writer, asJSON bool, headings []string, rows iter.Seq2[T, error], cells func(T) []string) error {
 	if asJSON {

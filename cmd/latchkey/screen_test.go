@@ -127,3 +127,23 @@ func TestRowsThatFailOnTheWayAreAnError(t *testing.T) {
 		t.Errorf("nothing is printed as %q, %v", &out, err)
 	}
 }
+
+func TestTheLineIsGoneBeforeATableIsPrinted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, terminal := fakeScreen(80)
+		rows := func(yield func(int, error) bool) {
+			time.Sleep(patience + time.Millisecond)
+			synctest.Wait()
+			if yield(1, nil) {
+				time.Sleep(tellEvery)
+				synctest.Wait()
+			}
+		}
+		err := printList(&program{stdout: terminal, stderr: s}, jsonFlag{}, []string{"N", "M"}, "numbers", rows,
+			func(int) []string { return []string{"1", "2"} })
+		want := wipe + "reading … 1 s" + wipe + "reading … 1 numbers, 1 s" + wipe + "N  M\n1  2\n"
+		if got := terminal.String(); err != nil || got != want {
+			t.Errorf("the terminal shows %q, %v; want %q", got, err, want)
+		}
+	})
+}

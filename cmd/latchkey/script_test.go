@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
 )
@@ -233,4 +235,52 @@ func scriptFind(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s does not match %q with one group", args[2], args[1])
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// testPostgres connects to the PostgreSQL that the tests have.
+func testPostgres(ctx context.Context) (*pgx.Conn, string, error) {
+	address := os.Getenv("LATCHKEY_TEST_POSTGRES")
+	if address == "" {
+		address = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
+	}
+	conn, err := pgx.Connect(ctx, address)
+	return conn, address, err
+}
+
+// scriptCondition knows [postgres]: there is one. Where everything has to be there, it is true anyway.
+func scriptCondition(name string) (bool, error) {
+	if name != "postgres" {
+		return false, fmt.Errorf("unknown condition %s", name)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, _, err := testPostgres(ctx)
+	if err != nil {
+		return os.Getenv("CI") != "", nil
+	}
+	return true, conn.Close(ctx)
+}
+
+// scriptPostgres sets $STORE to the address of an empty place in the PostgreSQL that the tests have: postgres.
+func scriptPostgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: postgres")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	admin, address, err := testPostgres(ctx)
+	ts.Check(err)
+	schema := fmt.Sprintf("latchkey_script_%d", os.Getpid())
+	_, err = admin.Exec(ctx, "CREATE SCHEMA "+schema)
+	ts.Check(err)
+	ts.Defer(func() {
+		_, _ = admin.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
+		_ = admin.Close(context.Background())
+	})
+	u, err := url.Parse(address)
+	ts.Check(err)
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	ts.Setenv("STORE", u.String())
 }

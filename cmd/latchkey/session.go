@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -79,11 +78,8 @@ func listTokens(
 		}
 		users = each([]latchkey.User{u})
 	}
-	w := p.stderr.begin("reading users", "users", noEndKnown)
-	defer w.end()
 	rows := func(yield func(tokenRow, error) bool) {
 		for u, err := range users {
-			w.done.Add(1)
 			if err != nil {
 				yield(tokenRow{}, err)
 				return
@@ -100,7 +96,7 @@ func listTokens(
 			}
 		}
 	}
-	return printRows(p.stdout, out.JSON, headings, iter.Seq2[tokenRow, error](rows), cells)
+	return printList(p, out, headings, "tokens", rows, cells)
 }
 
 type sessionList struct {

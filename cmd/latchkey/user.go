@@ -99,22 +99,20 @@ func (c *userList) Run(p *program) (err error) {
 		return err
 	}
 	defer closeAfter(running, &err)
-	w := p.stderr.begin("reading users", "users", noEndKnown)
-	defer w.end()
-	last := ""
+	last, n := "", 0
 	rows := func(yield func(userRow, error) bool) {
 		for u, err := range c.users(p.ctx, running.Manager) {
-			last = u.ID
-			if w.done.Add(1); !yield(describe(u), err) {
+			last, n = u.ID, n+1
+			if !yield(describe(u), err) {
 				return
 			}
 		}
 	}
 	headings := []string{"ID", "USERNAME", "NAME", "OWNER", "ACTIVE", "GROUPS", "LOCAL ONLY", "SYSTEM"}
-	if err := printRows(p.stdout, c.JSON, headings, rows, userRow.cells); err != nil {
+	if err := printList(p, c.jsonFlag, headings, "users", rows, userRow.cells); err != nil {
 		return err
 	}
-	if c.Limit > 0 && w.done.Load() == int64(c.Limit) {
+	if c.Limit > 0 && n == c.Limit {
 		_, err = fmt.Fprintf(p.stderr, "There may be more: --after %s goes on.\n", printable(last))
 	}
 	return err
