@@ -107,6 +107,9 @@ func commandPages(app *kong.Application, common map[string]*kong.Flag) string {
 			continue
 		}
 		fmt.Fprintf(&b, "### %s\n\n```\n%s %s\n```\n\n%s\n", leaf.FullPath(), app.Name, leaf.Summary(), leaf.Help)
+		if leaf.Detail != "" {
+			fmt.Fprintf(&b, "\n%s\n", cell(leaf.Detail))
+		}
 		if len(leaf.Positional) > 0 {
 			b.WriteString("\n| argument | |\n|---|---|\n")
 		}

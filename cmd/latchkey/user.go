@@ -15,7 +15,7 @@ type userCommands struct {
 	List       userList       `cmd:"" help:"List users, the oldest first."`
 	Show       userShow       `cmd:"" help:"Show a user, with logins, second factors, sessions and tokens."`
 	Add        userAdd        `cmd:"" help:"Add a user who signs in with a password. The first one becomes the owner."`
-	Login      userLogin      `cmd:"" help:"Let a user who has no password sign in with one."`
+	AddLogin   userAddLogin   `cmd:"" help:"Let a user who has no password sign in with one."`
 	Passwd     userPasswd     `cmd:"" help:"Set the password of a user and end their sessions."`
 	Rename     userRename     `cmd:"" help:"Change what a user is called."`
 	Username   userUsername   `cmd:"" help:"Change what a user signs in with. Password and sessions stay."`

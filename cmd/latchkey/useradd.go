@@ -80,7 +80,7 @@ func promoteOwner(ctx context.Context, tx latchkey.Tx, u latchkey.User) error {
 	return tx.UpdateUser(ctx, u)
 }
 
-type userLogin struct {
+type userAddLogin struct {
 	storeFlags
 	passwordFlag
 	userArg
@@ -88,7 +88,7 @@ type userLogin struct {
 }
 
 // Run gives the user a username and a password.
-func (c *userLogin) Run(p *program) (err error) {
+func (c *userAddLogin) Run(p *program) (err error) {
 	running, err := c.open(p, false)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c *userPasswd) Run(p *program) (err error) {
 		}
 		login, ok := homeassistant.LoginOf(u)
 		if !ok {
-			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(u))
+			return fmt.Errorf("%s has no password: `latchkey user add-login` gives one", label(u))
 		}
 		username = login.Text("username")
 	}

@@ -56,7 +56,7 @@ func (c *userUsername) Run(p *program) error {
 	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
 		login, ok := homeassistant.LoginOf(u)
 		if !ok {
-			return fmt.Errorf("%s has no password: `latchkey user login` gives one", label(u))
+			return fmt.Errorf("%s has no password: `latchkey user add-login` gives one", label(u))
 		}
 		username := latchkey.NormalizeUsername(c.Username)
 		if err := r.Passwords.ChangeUsername(p.ctx, login, username); err != nil {
