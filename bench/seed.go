@@ -93,6 +93,9 @@ func seedUsers(ctx context.Context, tx latchkey.Tx, first, last, tokensEach int)
 // UserID is the id of the n-th user.
 func UserID(n int) string { return spread(0xa, n) }
 
+// CredentialsID is the id of the credentials of the n-th user.
+func CredentialsID(n int) string { return spread(0xc, n) }
+
 // TokenID is the id of the i-th token of the n-th user.
 func TokenID(n, i int) string { return spread(0xb+uint64(i)<<4, n) }
 
@@ -122,7 +125,7 @@ func user(n int) latchkey.User {
 	return latchkey.User{
 		ID: id, Name: latchkey.Text(name), IsOwner: n == 0, IsActive: true, GroupIDs: []string{latchkey.GroupUser},
 		Credentials: []latchkey.Credentials{{
-			ID: spread(0xc, n), UserID: id, Provider: latchkey.ProviderKey{Type: "homeassistant"},
+			ID: CredentialsID(n), UserID: id, Provider: latchkey.ProviderKey{Type: "homeassistant"},
 			Data: map[string]any{"username": name},
 		}},
 	}

@@ -3,11 +3,13 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/bench"
@@ -104,8 +106,39 @@ func BenchmarkLookup(b *testing.B) {
 			_, err := store.Users(ctx, bench.UserID(n), 50)
 			return err
 		}},
+		{"UserByCredentials", func(ctx context.Context, n int) error {
+			_, err := store.UserByCredentials(ctx, bench.CredentialsID(n))
+			return err
+		}},
+		{"LongLivedToken", func(ctx context.Context, n int) error { // nobody has any
+			_, err := store.LongLivedToken(ctx, bench.UserID(n), "GPS logger")
+			if errors.Is(err, latchkey.ErrNotFound) {
+				return nil
+			}
+			return fmt.Errorf("found one: %v", err)
+		}},
 		{"NextExpiry", func(ctx context.Context, _ int) error {
 			_, err := store.NextExpiry(ctx)
+			return err
+		}},
+		{"ExpiredTokens", func(ctx context.Context, _ int) error {
+			_, err := store.ExpiredRefreshTokens(ctx, time.Now(), 100)
+			return err
+		}},
+		{"Owner", func(ctx context.Context, _ int) error {
+			_, err := store.Owner(ctx)
+			return err
+		}},
+		{"HasPeople", func(ctx context.Context, _ int) error {
+			_, err := store.HasPeople(ctx)
+			return err
+		}},
+		{"HasAdminBeside", func(ctx context.Context, n int) error {
+			_, err := store.HasAdminBeside(ctx, bench.UserID(n))
+			return err
+		}},
+		{"HasAdminBesideOwner", func(ctx context.Context, _ int) error {
+			_, err := store.HasAdminBeside(ctx, bench.UserID(0))
 			return err
 		}},
 	} {

@@ -78,7 +78,7 @@ func startNode(t *testing.T, at *url.URL) *node {
 	through := *at
 	through.Host = line.address()
 	settings := filepath.Join(t.TempDir(), "latchkey.yaml")
-	const text = "http:\n  use_x_forwarded_for: true\n  trusted_proxies: 127.0.0.1\n  login_attempts_threshold: 1000\n"
+	const text = "http:\n  use_x_forwarded_for: true\n  trusted_proxies: 127.0.0.1\n  login_attempts_threshold: 8\n"
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -83,3 +83,16 @@ func hasEnded(err error) bool {
 	var connect *pgconn.ConnectError
 	return isBroken(err) && !errors.As(err, &connect)
 }
+
+// cause is what matters of an error when there is no connection: the driver lists every way that it has tried.
+func cause(err error) error {
+	var refused *pgconn.PgError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &refused):
+		return errors.New(refused.Message)
+	case errors.As(err, &network):
+		return network
+	}
+	return err
+}

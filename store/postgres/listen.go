@@ -124,7 +124,7 @@ func (s *Store) hear(ctx context.Context, ready chan struct{}) {
 		if !deaf {
 			deaf = true
 			s.dropIdle()
-			s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", err)
+			s.log.Warn("other nodes cannot be heard, so that nothing is taken from memory", "error", cause(err))
 		}
 		if time.Since(told) > lostEvery {
 			s.tell(latchkey.Change{Kind: latchkey.ChangesLost})

@@ -180,12 +180,12 @@ func (s *Store) wait(ctx context.Context, patience time.Duration) error {
 		}
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			s.log.Warn("waiting for PostgreSQL", "at", s.place(), "limit", patience, "error", err)
+			s.log.Warn("waiting for PostgreSQL", "at", s.place(), "limit", patience, "error", cause(err))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL at %s does not answer: %w: start it, or correct the address of the store: %w",
-				s.place(), latchkey.ErrUnavailable, last)
+			return fmt.Errorf("PostgreSQL at %s does not answer: %w (%w): start it, or correct the address of the store",
+				s.place(), latchkey.ErrUnavailable, cause(last))
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -254,8 +254,8 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		t.Errorf("only %d queries were seen", len(seen.queries))
 	}
 	// These go through all that is left of a table by a partial index or a subquery, which is what they ask for.
-	fine := []string{"USING INDEX users_owner", "USING COVERING INDEX users_owner", "USING COVERING INDEX users_people",
-		"USING INDEX users_people", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW"}
+	fine := []string{"USING INDEX users_owner", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW"}
+	const anybody = `SELECT EXISTS (SELECT 1 FROM users WHERE NOT system_generated)` // ends with the first row
 	for query, n := range seen.queries {
 		steps, err := tables.Collect(ctx, s.readers, func(row tables.Row) (step string, err error) {
 			var ignored int
@@ -267,7 +267,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		}
 		for _, step := range steps {
 			scans := strings.HasPrefix(step, "SCAN") && !slices.ContainsFunc(fine, func(f string) bool { return strings.Contains(step, f) })
-			if scans || strings.Contains(step, "TEMP B-TREE") {
+			if scans && query != anybody || strings.Contains(step, "TEMP B-TREE") {
 				t.Errorf("%s\n\t%s", query, fmt.Sprint(strings.Join(steps, "\n\t")))
 				break
 			}

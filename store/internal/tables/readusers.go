@@ -99,7 +99,8 @@ func (r Reader) HasPeople(ctx context.Context) (bool, error) {
 
 // HasAdminBeside implements latchkey.Reader.
 func (r Reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
-	owner, err := r.exists(ctx, `SELECT 1 FROM users WHERE is_owner AND NOT system_generated AND id <> $1`, id)
+	// Written so that the few owners are gone through, and not all people, of whom there is an index as well.
+	owner, err := r.exists(ctx, `SELECT 1 FROM users WHERE is_owner AND NOT coalesce(system_generated, true) AND id <> $1`, id)
 	if owner || err != nil {
 		return owner, err
 	}
