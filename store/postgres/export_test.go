@@ -1,6 +1,12 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"database/sql"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
+)
 
 // Connections is how many connections a store has at most.
 const Connections = connections
@@ -20,3 +26,11 @@ const (
 
 // SweepOnce deletes what has ended now, and not only every minute.
 func (s *Store) SweepOnce(ctx context.Context) error { return s.sweepOnce(ctx) }
+
+// DB is the pool of a store's connections.
+func (s *Store) DB() *sql.DB { return s.db }
+
+// Reading is a reader that asks by q.
+func (s *Store) Reading(q tables.Querier) latchkey.Reader {
+	return tables.NewReader(q, s.box, dialect(), s.within)
+}

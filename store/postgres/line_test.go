@@ -172,6 +172,38 @@ func TestConnectionsThatHaveEndedAreReplaced(t *testing.T) {
 	}
 }
 
+// A transaction that others get in the way of again and again is given up after a while.
+func TestATransactionThatAlwaysComesTooLate(t *testing.T) {
+	ctx := t.Context()
+	address := database(t)
+	s, other := open(t, address, postgres.WithTimeout(100*time.Millisecond)), open(t, address)
+	if err := insert(ctx, s, user("ada")); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	began := time.Now()
+	err := s.Update(ctx, func(tx latchkey.Tx) error {
+		runs++
+		u, err := tx.User(ctx, "ada")
+		if err != nil {
+			return err
+		}
+		err = other.Update(ctx, func(tx latchkey.Tx) error {
+			return tx.UpdateUser(ctx, latchkey.User{ID: "ada", Name: latchkey.Text(fmt.Sprint("Ada ", runs))})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tx.UpdateUser(ctx, u)
+	})
+	if took := time.Since(began); !errors.Is(err, latchkey.ErrUnavailable) || runs < 2 || took > 10*time.Second {
+		t.Errorf("given up after %d runs and %v: %v", runs, took, err)
+	}
+	if u, err := s.User(ctx, "ada"); err != nil || u.Name.Text != fmt.Sprint("Ada ", runs) {
+		t.Errorf("the other change was lost: %+v, %v", u, err)
+	}
+}
+
 // A node that leaves a transaction waiting for too long has it ended by PostgreSQL, and may try again.
 func TestATransactionThatIsGivenUp(t *testing.T) {
 	ctx := t.Context()

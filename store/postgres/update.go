@@ -15,8 +15,12 @@ import (
 	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
-// tries bounds how often a transaction is run that others got in the way of.
-const tries = 200
+// A transaction that others got in the way of is run again, but not more often than tries, and not once it has taken this
+// many times as long as an answer may.
+const (
+	tries    = 200
+	stubborn = 5
+)
 
 // Update implements [latchkey.Store]. When the line breaks while a commit is under way nobody knows whether it was made:
 // that is [latchkey.ErrUnavailable] as well, and watchers are told that changes may be lost.
@@ -25,13 +29,14 @@ func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
 }
 
 func (s *Store) update(ctx context.Context, fn func(*tables.Tx) error) error {
+	began := time.Now()
 	for try := 1; ; try++ {
 		err := s.updateOnce(ctx, fn)
 		if !overtaken(err) {
 			return err
 		}
-		if try == tries {
-			return fmt.Errorf("%w: others got in the way %d times: %w", latchkey.ErrUnavailable, tries, err)
+		if try == tries || time.Since(began) > stubborn*s.within {
+			return fmt.Errorf("%w: others got in the way %d times: %w", latchkey.ErrUnavailable, try, err)
 		}
 		select {
 		case <-ctx.Done():

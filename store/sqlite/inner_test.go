@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
+	"github.com/seed-6a977b3d/latchkey/store/storetest"
 )
 
 func openInner(t testing.TB, path string) *Store {
@@ -207,61 +207,43 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	announce(t, s, "it goes on")
 }
 
-// recorder remembers the queries that it passes on.
-type recorder struct {
-	tables.Querier
-	queries map[string]int // number of arguments
-}
-
-func (r *recorder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	r.queries[query] = len(args)
-	return r.Querier.QueryContext(ctx, query, args...)
-}
-
-func (r *recorder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	r.queries[query] = len(args)
-	return r.Querier.QueryRowContext(ctx, query, args...)
+// Another process that never ends its transaction is not waited for without end.
+func TestAnotherProcessHoldsTheFile(t *testing.T) {
+	path := temporary(t)
+	s, other := openInner(t, path), openInner(t, path)
+	s.stubborn = time.Second
+	err := other.Update(t.Context(), func(latchkey.Tx) error {
+		err := s.Update(t.Context(), func(latchkey.Tx) error { return nil })
+		if !errors.Is(err, latchkey.ErrUnavailable) {
+			t.Errorf("error = %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	announce(t, s, "it goes on")
 }
 
 // Each look-up costs the same with ten users as with a million: it goes through an index.
 func TestLookUpsUseAnIndex(t *testing.T) {
 	s := openInner(t, temporary(t))
 	ctx := t.Context()
-	seen := &recorder{s.readers, map[string]int{}}
-	r := tables.NewReader(seen, s.box, dialect(), 0)
-	_, _ = r.User(ctx, "x")
-	_, _ = r.Users(ctx, "", 10)
-	_, _ = r.Users(ctx, "x", 10)
-	_, _ = r.FindUsers(ctx, "x", "", 10) // which goes through all users, and the credentials of each
-	_, _ = r.Owner(ctx)
-	_, _ = r.HasPeople(ctx)
-	_, _ = r.HasAdminBeside(ctx, "x")
-	_, _ = r.UserByCredentials(ctx, "x")
-	_, _ = r.CredentialsBySubject(ctx, latchkey.ProviderKey{Type: "x"}, "x")
-	_, _ = r.Group(ctx, "x")
-	_, _ = r.RefreshToken(ctx, "x")
-	_, _ = r.RefreshTokenBySecret(ctx, "x")
-	_, _ = r.RefreshTokens(ctx, "x")
-	_, _ = r.LongLivedToken(ctx, "x", "x")
-	_, _ = r.ExpiredRefreshTokens(ctx, time.Now(), 10)
-	_, _ = r.NextExpiry(ctx)
-	_, _ = r.Passwords(ctx, "x")
-	_, _ = r.UnnormalizedUsernames(ctx)
-	_, _ = r.ModuleData(ctx, "x", "x")
-	_, _ = r.ModulesOf(ctx, "x")
-	seen.queries[`DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY at LIMIT ?)`] = 2
-	if len(seen.queries) < 18 {
-		t.Errorf("only %d queries were seen", len(seen.queries))
+	seen := &storetest.Recorder{To: s.readers, Seen: map[string][]any{}}
+	storetest.LookUp(ctx, tables.NewReader(seen, s.box, dialect(), 0))
+	if len(seen.Seen) < storetest.Queries {
+		t.Errorf("only %d queries were seen", len(seen.Seen))
 	}
+	seen.Seen[`DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY at LIMIT ?)`] = []any{1, 1}
 	// These go through all that is left of a table by a partial index or a subquery, which is what they ask for.
 	fine := []string{"USING INDEX users_owner", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW"}
 	const anybody = `SELECT EXISTS (SELECT 1 FROM users WHERE NOT system_generated)` // ends with the first row
-	for query, n := range seen.queries {
+	for query, args := range seen.Seen {
 		steps, err := tables.Collect(ctx, s.readers, func(row tables.Row) (step string, err error) {
 			var ignored int
 			err = row.Scan(&ignored, &ignored, &ignored, &step)
 			return step, err
-		}, "EXPLAIN QUERY PLAN "+query, make([]any, n)...)
+		}, "EXPLAIN QUERY PLAN "+query, args...)
 		if err != nil || len(steps) == 0 {
 			t.Fatalf("%s: %v", query, err)
 		}

@@ -58,7 +58,7 @@ func Inspect(ctx context.Context, path string, key []byte) (found Inspection, er
 	if err != nil {
 		return found, err
 	}
-	_ = file.Close() // nothing was done with it
+	_ = file.Close()              // nothing was done with it
 	found.Use = InUse(found.Path) // before SQLite has the files open: closing them again would lose its locks
 	address, err := untouched(found.Path)
 	if err != nil {

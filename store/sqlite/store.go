@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -34,6 +35,7 @@ type Store struct {
 	origin    string // marks the changes of this Store among those of other processes
 	watchers  watch.List
 	ear       *watch.Ear
+	stubborn  time.Duration // how long a transaction is tried that another process keeps from beginning
 	stop      context.CancelFunc
 	following sync.WaitGroup
 	closing   sync.Once
@@ -72,7 +74,7 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if err := inspect(ctx, path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	s := &Store{path: path, origin: latchkey.NewID(), ear: watch.NewEar()}
+	s := &Store{path: path, origin: latchkey.NewID(), ear: watch.NewEar(), stubborn: 30 * time.Second}
 	defer func() {
 		if err != nil {
 			_ = s.closeDatabases()
@@ -114,15 +116,18 @@ func fileURL(path string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?_pragma=busy_timeout(5000)"
 }
 
-// Update implements latchkey.Store.
+// Update implements latchkey.Store. It is [latchkey.ErrUnavailable] when another process does not let go of the file.
 func (s *Store) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
+	began := time.Now()
 	for {
 		err := s.updateOnce(ctx, fn)
-		if !isBusy(err) {
+		switch {
+		case !isBusy(err):
 			return err
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return ctx.Err()
+		case time.Since(began) > s.stubborn:
+			return fmt.Errorf("%w: another process holds the database: %w", latchkey.ErrUnavailable, err)
 		}
 	}
 }
