@@ -60,7 +60,7 @@ func (c *cable) accept() {
 		}
 		c.tasks.Go(func() { c.carry(near, far, func([]byte) bool { return true }) })
 		c.tasks.Go(func() {
-			c.carry(far, near, func(b []byte) bool { return !bytes.Contains(b, []byte("LISTEN latchkey")) || c.listens(near) })
+			c.carry(far, near, func(b []byte) bool { return !bytes.Contains(b, []byte(`LISTEN "latchkey`)) || c.listens(near) })
 		})
 	}
 }

@@ -19,9 +19,9 @@ func FirstTables() string { return migrations()[0].statements }
 
 // The locks of whoever prepares the tables, sweeps, and removes for a manager.
 const (
-	MigrationLock = int64(migrationLock)
-	SweepLock     = int64(sweepLock)
-	ManagerLock   = int64(managerLock)
+	MigrationLock = migrationLock
+	SweepLock     = sweepLock
+	ManagerLock   = managerLock
 )
 
 // SweepOnce deletes what has ended now, and not only every minute.

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// channel is what changes are announced on.
-	channel = "latchkey"
+	// channel is what changes are announced on. In one database may be several houses, each in a schema of its own.
+	channel = `'latchkey ' || hashtext(current_schema())`
 	// beatEvery is how often the line to PostgreSQL is tried, and beatWithin how long an answer may take.
 	beatEvery  = 250 * time.Millisecond
 	beatWithin = 400 * time.Millisecond
@@ -57,7 +57,7 @@ func (s *Store) notify(ctx context.Context, t *tables.Tx) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, string(text))
+		_, err = t.Exec(ctx, `SELECT pg_notify(`+channel+`, $1)`, string(text))
 		next.Changes, size = nil, 0
 		return err
 	}
@@ -176,7 +176,11 @@ func (s *Store) subscribe(ctx context.Context) (*line, error) {
 	if l.Conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	if _, err = l.Exec(ctx, `LISTEN `+channel); err == nil {
+	var name string
+	if err = l.QueryRow(ctx, `SELECT `+channel).Scan(&name); err == nil {
+		_, err = l.Exec(ctx, `LISTEN `+pgx.Identifier{name}.Sanitize())
+	}
+	if err == nil {
 		err = s.try(ctx, l)
 	}
 	if err != nil {
@@ -198,7 +202,7 @@ func (s *Store) try(ctx context.Context, l *line) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, string(text)); err != nil {
+	if _, err := s.db.ExecContext(ctx, `SELECT pg_notify(`+channel+`, $1)`, string(text)); err != nil {
 		return err
 	}
 	for !l.heard(test) {

@@ -12,8 +12,9 @@ import (
 	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 )
 
-// migrationLock is the number of the advisory lock under which one node at a time brings the tables up to date.
-const migrationLock = 0x6c746368_6d696772
+// migrationLock is the number of the advisory lock under which one node at a time brings the tables up to date. As the other
+// locks it is one of the schema in which the house is.
+const migrationLock = 0x6c6b6d67
 
 // migrate brings the tables to the newest version in one transaction. Of several nodes that start at the same time one
 // does it, and the others wait, no longer than they would for the database itself.
@@ -64,7 +65,7 @@ func (s *Store) takeTurn(ctx context.Context, w *work, patience time.Duration) e
 	if _, err := w.ExecContext(limited, `SET LOCAL statement_timeout = 0`); err != nil {
 		return told(err)
 	}
-	_, err := w.ExecContext(limited, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock))
+	_, err := w.ExecContext(limited, `SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))`, migrationLock)
 	if limited.Err() != nil && ctx.Err() == nil {
 		return fmt.Errorf("another node has been at it for %v: see what it does, or start this one later: %w", patience, told(err))
 	}

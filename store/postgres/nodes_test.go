@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,25 +189,63 @@ func TestTablesAreMadeOnce(t *testing.T) {
 func TestTablesThatAnotherNodeHolds(t *testing.T) {
 	address := database(t)
 	open(t, address) // which makes them
-	holder, err := ask(t, address).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1)`, postgres.MigrationLock); err != nil {
-		t.Fatal(err)
-	}
+	release := holding(t, address, postgres.MigrationLock)
 	began := time.Now()
-	_, err = opened(t.Context(), address, postgres.WithPatience(300*time.Millisecond))
+	_, err := opened(t.Context(), address, postgres.WithPatience(300*time.Millisecond))
 	if !errors.Is(err, latchkey.ErrUnavailable) || !strings.Contains(err.Error(), "another node") {
 		t.Errorf("error = %v", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if err := holder.Rollback(t.Context()); err != nil {
+	release()
+	open(t, address)
+}
+
+// Houses in one database are none of each other's business.
+func TestHousesInSchemasOfOneDatabase(t *testing.T) {
+	ctx := t.Context()
+	here, there := database(t), database(t)
+	s, neighbour, own := open(t, here), open(t, there), open(t, here)
+	heard := make(chan latchkey.Change, 100)
+	defer s.Watch(func(changes []latchkey.Change) {
+		for _, c := range changes {
+			heard <- c
+		}
+	})()
+	for _, each := range []*postgres.Store{neighbour, own} {
+		if err := insert(ctx, each, user("ada")); err != nil { // announced in this order
+			t.Fatal(err)
+		}
+	}
+	if err := insert(ctx, own, user("the last")); err != nil {
 		t.Fatal(err)
 	}
-	open(t, address)
+	var all []string
+	never := time.After(30 * time.Second)
+	for !slices.Contains(all, "the last") {
+		select {
+		case c := <-heard:
+			all = append(all, c.ID)
+		case <-never:
+			t.Fatal("never heard of the last")
+		}
+	}
+	if !slices.Equal(all, []string{"ada", "the last"}) {
+		t.Errorf("heard of %q", all)
+	}
+	release := holding(t, there, postgres.SweepLock)
+	defer release()
+	_, err := ask(t, here).Exec(ctx, `INSERT INTO pending (key, value, revision, ends) VALUES ('x', 'x', 0, now() - interval '1 second')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SweepOnce(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, ask(t, here), `SELECT count(*) FROM pending`); n != 0 {
+		t.Error("a neighbour who sweeps keeps this house from it")
+	}
 }
 
 // Nodes hear of whatever others change, also of much, of long ids and of odd ones; or they hear that it may be anything.

@@ -113,6 +113,10 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	// In small tables PostgreSQL would rather read everything, and then every transaction is in the way of every other.
 	setUnlessGiven(config, "enable_seqscan", "off")
 	setUnlessGiven(config, "application_name", "latchkey")
+	// Nothing that is asked is worth being compiled or shared out among processes, which takes longer than the answer;
+	// without statistics, such as after much was imported, PostgreSQL would think otherwise.
+	setUnlessGiven(config, "jit", "off")
+	setUnlessGiven(config, "max_parallel_workers_per_gather", "0")
 	// A statement of its own must see what was committed before it, and what is acknowledged must be durable, whatever
 	// the server does for others.
 	setUnlessGiven(config, "default_transaction_isolation", "read committed")

@@ -11,8 +11,8 @@ import (
 // These are the numbers of the advisory locks under which one node at a time sweeps: what was under way and has ended, and
 // what the manager removes.
 const (
-	sweepLock   = 0x6c746368_73776565
-	managerLock = 0x6c746368_6d616e61
+	sweepLock   = 0x6c6b7377
+	managerLock = 0x6c6b6d61
 )
 
 const (
@@ -40,10 +40,10 @@ func (s *Store) sweep(ctx context.Context) {
 
 func (s *Store) sweepOnce(ctx context.Context) error {
 	for {
-		n, err := s.pending.exec(ctx, `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1) AS got)
+		n, err := s.pending.exec(ctx, `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1, hashtext(current_schema())) AS got)
 			DELETE FROM pending WHERE (SELECT got FROM mine) AND key = ANY (ARRAY(
 				SELECT key FROM pending WHERE ends <= now() ORDER BY ends LIMIT $2)) AND ends <= now()`,
-			int64(sweepLock), sweepRows)
+			sweepLock, sweepRows)
 		if err != nil || n < sweepRows {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Store) sweepOnce(ctx context.Context) error {
 // Sweep implements [latchkey.SweptStore].
 func (s *Store) Sweep(ctx context.Context, fn func(latchkey.Tx) error) error {
 	return s.update(ctx, func(t *tables.Tx) error {
-		mine, err := t.Exec(ctx, `SELECT 1 WHERE pg_try_advisory_xact_lock($1)`, int64(managerLock))
+		mine, err := t.Exec(ctx, `SELECT 1 WHERE pg_try_advisory_xact_lock($1, hashtext(current_schema()))`, managerLock)
 		if err != nil || !mine {
 			return err
 		}

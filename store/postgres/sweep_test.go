@@ -17,13 +17,13 @@ import (
 )
 
 // holding has another node hold a lock until release.
-func holding(t *testing.T, address string, lock int64) (release func()) {
+func holding(t *testing.T, address string, lock int) (release func()) {
 	t.Helper()
 	holder, err := ask(t, address).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1)`, lock); err != nil {
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))`, lock); err != nil {
 		t.Fatal(err)
 	}
 	return func() { _ = holder.Rollback(context.Background()) }
