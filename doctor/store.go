@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -194,9 +193,6 @@ func connections(n int) string {
 	return number(n) + " connections"
 }
 
-// runLock is the file that a Home Assistant locks in its configuration folder while it runs.
-const runLock = ".ha_run.lock"
-
 func (e *examination) hass(ctx context.Context) house {
 	dir, follow := e.config.Store.Path, e.config.Store.Follow
 	found, err := hassfile.Inspect(dir)
@@ -217,8 +213,16 @@ func (e *examination) hass(ctx context.Context) house {
 	for _, line := range log.lines {
 		e.add(Store, Warning, "", "%s", line)
 	}
-	running := hassfile.Locked(filepath.Join(filepath.Dir(filepath.Clean(dir)), runLock))
-	if running && !follow {
+	loose, err := snapshot.LoosePasswords(ctx)
+	if err != nil {
+		e.add(Store, Error, "", "%v", err)
+		return house{}
+	}
+	for _, p := range loose {
+		e.add(Store, Warning, "take it out of the file unless that is meant",
+			"the password of %q belongs to nobody: Home Assistant makes an administrator of whoever signs in with it", p.Username)
+	}
+	if found.HomeAssistant && !follow {
 		e.add(Store, Error, "stop Home Assistant, or use ?mode=follow beside it",
 			"a Home Assistant runs on %s: what one of the two writes, the other does not know", dir)
 	}
@@ -232,7 +236,7 @@ func (e *examination) hass(ctx context.Context) house {
 	switch {
 	case found.Locked:
 		state = ", and a latchkey has it open: changes are made on its pages, or when it is stopped"
-	case running:
+	case found.HomeAssistant:
 		state = ", and Home Assistant runs on it"
 	}
 	e.or(Store, "%s holds %d files of a house%s", dir, len(found.Files), state)

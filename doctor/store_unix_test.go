@@ -186,6 +186,12 @@ func TestWhatIsSaidOfFilesOfHomeAssistant(t *testing.T) {
 	expect(t, findings, doctor.Store, doctor.Note, leftover+" is left over")
 	expect(t, findings, doctor.Files, doctor.Warning, "others may read "+auth)
 
+	passwords := `{"version": 1, "data": {"users": [{"username": "nobody", "password": "JDJiJA=="}]}}`
+	if err := os.WriteFile(filepath.Join(c.Store.Path, "auth_provider.homeassistant"), []byte(passwords), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Warning, `the password of "nobody" belongs to nobody`)
+
 	if err := os.WriteFile(auth, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,12 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"a token of no type":     {authFile, replaced(`"token_type": "normal"`, `"token_type": "odd"`), "auth: data.refresh_tokens[0].token_type"},
 		"an expiry of no kind":   {authFile, replaced("1754033400.5", `"tomorrow"`), "auth: data.refresh_tokens[0].expire_at"},
 		"a lifetime of no kind":  {authFile, replaced("1800.0", `"long"`), "auth: data.refresh_tokens[0].access_token_expiration"},
+		"a user of no id":        {authFile, replaced(`"id": "3f1c2a9b8d7e4c50a1b2c3d4e5f60718",`+"\n"+`        "group_ids"`, `"id": "",`+"\n"+`        "group_ids"`), "auth: data.users[0].id: it is empty"},
+		"one login twice":        {authFile, replaced(`"credentials": [`, `"credentials": [{"id": "0d5e6f708192434fa5b6c7d8e9f00112", "user_id": "c0ffee00c0ff4e00a0ffee00c0ffee00", "auth_provider_type": "x", "auth_provider_id": null, "data": {}},`), "auth: data.credentials[1].id: there are two credentials"},
+		"a login of no kind":     {authFile, replaced(`"username": "ada"`, `"username": 1e400`), "auth: data.credentials[0].data: 1e400 is too large a number"},
+		"a factor twice":         {totpFile, `{"version": 1, "data": {"users": {"u": "A", "u": "B"}}}`, "auth_module.totp: data.users.u: the user is there twice"},
+		"what is ours":           {extraFile, `{"version": 1, "data": {"modules": {"totp": 5}}}`, "latchkey.extra: data.modules.totp: an object is expected"},
+		"steps of no kind":       {onboardingFile, `{"version": 4, "data": {"done": [1]}}`, "onboarding: data.done: a list of texts is expected"},
 		"one group twice":        {authFile, replaced(`"id": "system-users"`, `"id": "system-admin"`), "auth: data.groups[1].id: there are two groups system-admin"},
 		"passwords of no kind":   {passwordFile, `{"version": 1, "data": {"users": {}}}`, "auth_provider.homeassistant: data.users: a list is expected"},
 		"a password of nobody":   {passwordFile, `{"version": 1, "data": {"users": [{"password": "x"}]}}`, "auth_provider.homeassistant: data.users[0].username: it is missing"},
@@ -52,17 +58,29 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(t.Context(), dir, quiet())
-			if err == nil {
-				_ = s.Close()
-				t.Fatal("it was opened")
+			before := theirFiles(t, dir)
+			for how, try := range map[string]func() error{
+				"kept": func() error {
+					s, err := Open(t.Context(), dir, quiet())
+					if err == nil {
+						_ = s.Close()
+					}
+					return err
+				},
+				"read": func() error {
+					_, err := Read(t.Context(), dir, quietLog())
+					return err
+				},
+				"followed": func() error {
+					_, err := Follow(t.Context(), dir, nil, quietLog())
+					return err
+				},
+			} {
+				if err := try(); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%s: error %v, want one that says %q", how, err, tt.want)
+				}
 			}
-			if !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error %q, want one that says %q", err, tt.want)
-			}
-			if text(t, dir, tt.file) != tt.text {
-				t.Error("the file was changed")
-			}
+			unchanged(t, dir, before)
 		})
 	}
 }

@@ -3,10 +3,14 @@ package hassfile
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 )
 
 // filled makes a folder with so many users, each with a login, and so many tokens.
@@ -88,6 +92,61 @@ func BenchmarkUpdate(b *testing.B) {
 					return tx.UpdateRefreshToken(ctx, token)
 				})
 			}
+		})
+	}
+}
+
+// Somebody who comes changes two files, which go into their places together.
+func BenchmarkSomebodyComes(b *testing.B) {
+	for _, size := range []struct{ users, tokens int }{{10, 50}, {10_000, 50_000}} {
+		b.Run(fmt.Sprintf("users=%d/tokens=%d", size.users, size.tokens), func(b *testing.B) {
+			s := open(b, filled(b, size.users, size.tokens))
+			n := 0
+			for b.Loop() {
+				n++
+				if err := addUser(b.Context(), s, fmt.Sprint("new", n)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// From the moment at which Home Assistant puts a file in its place until its change counts here.
+func BenchmarkFollow(b *testing.B) {
+	for _, size := range []struct{ users, tokens int }{{10, 50}, {10_000, 50_000}} {
+		b.Run(fmt.Sprintf("users=%d/tokens=%d", size.users, size.tokens), func(b *testing.B) {
+			dir := filled(b, size.users, size.tokens)
+			own, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "own.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			f, err := Follow(b.Context(), dir, own, quietLog())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = f.Close() }()
+			first, whole := fmt.Sprintf("%032x", 0), text(b, dir, authFile)
+			slowest := time.Duration(0)
+			for b.Loop() {
+				b.StopTimer()
+				u, err := f.User(b.Context(), first)
+				if err != nil {
+					b.Fatal(err)
+				}
+				whole = strings.Replace(whole, u.Name.Text, u.Name.Text+"!", 1)
+				write(b, dir, "tmp", whole)
+				b.StartTimer()
+				began := time.Now()
+				if err := os.Rename(filepath.Join(dir, "tmp"), filepath.Join(dir, authFile)); err != nil {
+					b.Fatal(err)
+				}
+				for u.Name == f.current.Load().users[first].Name {
+					time.Sleep(time.Millisecond)
+				}
+				slowest = max(slowest, time.Since(began))
+			}
+			b.ReportMetric(slowest.Seconds(), "s/slowest")
 		})
 	}
 }

@@ -81,7 +81,7 @@ func readToken(r *record) (e *tokenEntry, note string) {
 	own(&t.ID, &t.UserID, &t.ClientID.Text, &t.ClientName, &t.ClientIcon, &secret, &signing, &t.LastUsedIP, &t.CredentialID,
 		&t.Version)
 	t.Secret, t.JWTKey = latchkey.Secret(secret), latchkey.Secret(signing)
-	e = &tokenEntry{RefreshToken: t, blank: r.blank(), extra: r.rest()}
+	e = &tokenEntry{RefreshToken: t, hash: t.Secret.Hash(), blank: r.blank(), extra: r.rest()}
 	if r.inOrder("id", "user_id", "client_id", "client_name", "client_icon", "token_type", "created_at",
 		"access_token_expiration", "token", "jwt_key", "last_used_at", "last_used_ip", "expire_at", "credential_id", "version") &&
 		r.members[5].value != nil {

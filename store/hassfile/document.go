@@ -9,8 +9,8 @@ import (
 )
 
 // A document keeps the order of the members, and numbers as they were written: what latchkey does not know goes back into
-// the file as it came. A value is nil, a bool, a string, a json.Number, a []any or an *object; what is to be written may
-// also be an encoded or a []encoded.
+// the file as it came. A value is nil, a bool, a string, a json.Number, a []any or an *object. It may also be a *tokenEntry
+// that is known already; and what is to be written, an encoded or a []encoded.
 
 // object is a JSON object in its order. It never changes once it is part of a state.
 type object struct {
@@ -148,6 +148,8 @@ func (s *sink) value(v any, depth int) {
 		s.b = append(s.b, v...)
 	case encoded:
 		s.b = append(s.b, v...)
+	case *tokenEntry:
+		s.b = append(s.b, v.text...)
 	case []any:
 		s.items(depth, "[]", len(v), func(i int) { s.value(v[i], depth+1) })
 	case []encoded:

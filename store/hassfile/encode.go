@@ -15,7 +15,7 @@ func (s *state) writeTo(w io.Writer, name string) error {
 	switch name {
 	case authFile:
 		return e.seal(w, name, member{"users", s.encodeUsers()}, member{"groups", s.encodeGroups()},
-			member{"credentials", s.encodeCredentials()}, member{"refresh_tokens", s.encodeTokens()})
+			member{"credentials", s.encodeCredentials()}, member{tokensKey, s.encodeTokens()})
 	case passwordFile:
 		return e.seal(w, name, member{"users", s.encodePasswords()})
 	case totpFile:

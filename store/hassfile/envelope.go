@@ -20,6 +20,9 @@ const (
 	extraFile = "latchkey.extra"
 )
 
+// tokensKey names the list of refresh tokens in the file auth.
+const tokensKey = "refresh_tokens"
+
 // version is the format that we write. Of onboarding we read those before it as well.
 func version(name string) int {
 	if name == onboardingFile {
@@ -55,8 +58,8 @@ func (e *fileError) Error() string {
 func (e *fileError) Unwrap() error { return e.err }
 
 // openEnvelope reads the envelope of a file and returns its data; nil when there is none (storage.md §1).
-func openEnvelope(name, text string) (data any, e envelope, err error) {
-	doc, err := parseJSON(text)
+func openEnvelope(name string, p *parser) (data any, e envelope, err error) {
+	doc, err := p.document()
 	if err != nil {
 		return nil, e, &fileError{name, "", fmt.Errorf("%w: restore the file from a backup", err)}
 	}

@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -145,73 +147,89 @@ func wholeOrNothing(t *testing.T, s *Store, id string) {
 
 // spec: security.md W5: what was acknowledged survives kill -9, and no file is ever torn
 func TestKilledAtAnyMoment(t *testing.T) {
-	if os.Getenv("HASSFILE_CHILD") != "" {
-		child(os.Getenv("HASSFILE_CHILD"))
-		return
-	}
-	rounds := 200
+	rounds, side := 200, 2
 	if testing.Short() {
 		rounds = 20
 	}
-	dir := t.TempDir()
-	acknowledged := 0
-	for round := range rounds {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledAtAnyMoment$")
-		cmd.Env = append(os.Environ(), "HASSFILE_CHILD="+dir, fmt.Sprintf("HASSFILE_ROUND=%d", round))
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var last []string
-		lines := bufio.NewScanner(out)
-		for n := 0; n < 1+round%7 && lines.Scan(); n++ {
-			last = append(last, lines.Text())
-		}
-		_ = cmd.Process.Kill()
-		for lines.Scan() { // what it said before it died
-			last = append(last, lines.Text())
-		}
-		_ = cmd.Wait()
-		s := open(t, dir)
-		for _, id := range last {
-			acknowledged++
-			if _, err := s.User(t.Context(), id); err != nil {
-				t.Fatalf("round %d: an acknowledged change is lost: %v", round, err)
-			}
-		}
-		users, err := s.Users(t.Context(), "", 1_000_000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, u := range users {
-			wholeOrNothing(t, s, u.ID)
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+	program := filepath.Join(t.TempDir(), "killed")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./testdata/killed")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
 	}
-	t.Logf("%d rounds with %d acknowledged changes", rounds, acknowledged)
+	var all sync.WaitGroup
+	for n := range side { // each in a folder of its own
+		all.Go(func() {
+			k := killing{program: program, dir: t.TempDir()}
+			for round := range rounds / side {
+				if !k.round(t, round) {
+					t.Errorf("in round %d of folder %d", round, n)
+					return
+				}
+			}
+			t.Logf("%d rounds with %d acknowledged changes, and %d that were interrupted", rounds/side, k.acknowledged, k.interrupted)
+			if k.interrupted == 0 {
+				t.Error("nobody was ever killed at work")
+			}
+		})
+	}
+	all.Wait()
 }
 
-// child changes the folder until it is killed, and says what is done.
-func child(dir string) {
-	ctx := context.Background()
-	s, err := Open(ctx, dir, quiet())
+// killing kills one program after another.
+type killing struct {
+	program, dir              string
+	acknowledged, interrupted int
+	change                    time.Duration // how long a change took when it was measured last
+}
+
+// round lets the program work for a while, kills it, and reports whether the folder is as it should be.
+func (k *killing) round(t *testing.T, round int) bool {
+	cmd := exec.Command(k.program, k.dir, fmt.Sprint(round))
+	out, err := cmd.StdoutPipe()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		t.Error(err)
+		return false
 	}
-	for n := 0; ; n++ {
-		id := fmt.Sprintf("r%s-%d", os.Getenv("HASSFILE_ROUND"), n)
-		if err := addUser(ctx, s, id); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	if err := cmd.Start(); err != nil {
+		t.Error(err)
+		return false
+	}
+	var said []string
+	lines := bufio.NewScanner(out)
+	for began := time.Now(); len(said) < 1+round%4 && lines.Scan(); said = append(said, lines.Text()) {
+		k.change, began = time.Since(began), time.Now()
+	}
+	<-time.After(k.change * time.Duration(round%17) / 16) // somewhere in the next change
+	_ = cmd.Process.Kill()
+	for lines.Scan() { // what it said before it died
+		said = append(said, lines.Text())
+	}
+	_ = cmd.Wait()
+	if left, err := os.ReadDir(k.dir); err == nil && slices.ContainsFunc(left, func(e os.DirEntry) bool {
+		return strings.HasSuffix(e.Name(), temporary) || e.Name() == journalFile
+	}) {
+		k.interrupted++
+	}
+	k.acknowledged += len(said)
+	s, err := Open(t.Context(), k.dir, quiet())
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	defer func() { _ = s.Close() }()
+	users, err := s.Users(t.Context(), "", 1_000_000)
+	if err != nil || len(users) < k.acknowledged {
+		t.Errorf("%d users, %v, where %d were acknowledged", len(users), err, k.acknowledged)
+	}
+	for _, id := range said {
+		if _, err := s.User(t.Context(), id); err != nil {
+			t.Errorf("an acknowledged change is lost: %v", err)
 		}
-		fmt.Println(id)
 	}
+	for _, u := range users {
+		wholeOrNothing(t, s, u.ID)
+	}
+	return !t.Failed()
 }
 
 // Changes that arrive together are written together, and each is acknowledged only when it is on the disk.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"sync"
@@ -21,8 +20,9 @@ import (
 var ErrFollowing = &latchkey.Error{Kind: latchkey.ErrState,
 	Text: "This is kept by Home Assistant, which latchkey only follows here: change it there"}
 
-// followEvery is how often the files are looked at.
-const followEvery = 250 * time.Millisecond
+// followEvery is how often the files are looked at, which is a matter of microseconds. Within the second that is promised
+// they may have to be read twice: a change may come while an earlier one is being read.
+const followEvery = 100 * time.Millisecond
 
 // Follower is the folder of a Home Assistant that runs. It never writes there. What Home Assistant changes is noticed
 // within a second; the tokens that it gave out are good here, and the sessions that begin here are kept in a store of
@@ -55,8 +55,7 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	if f.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	entries, _ := os.ReadDir(f.dir) // isFolder says what is wrong
-	if err := isFolder(disk{}, f.dir, entries); err != nil {
+	if err := isFolder(f.dir); err != nil {
 		return nil, err
 	}
 	first, err := f.read()
@@ -78,7 +77,7 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 // read reads the folder, whose writer may be at work. A file that there was and is not any more is an error: Home
 // Assistant never removes one, and without its users a house would stand empty.
 func (f *Follower) read() (*state, error) {
-	l := loader{folder: folder{disk{}, f.dir}, log: f.log}
+	l := loader{folder: folder{disk{}, f.dir}, log: f.log, before: f.current.Load()}
 	if err := l.load(); err != nil {
 		return nil, err
 	}

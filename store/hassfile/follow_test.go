@@ -22,12 +22,14 @@ const (
 	adaLogin  = "0d5e6f708192434fa5b6c7d8e9f00112"
 	adaToken  = "5b6c7d8e9f004a1b8c2d3e4f5a6b7c8d"
 	adaLogger = "aa11bb22cc33440d85ee66ff77008811"
+	// adaPassword is test-pass as storage.md §3 has it.
+	adaPassword = "JDJiJDEyJENpdUZHc3pIeDllTkh4UHVRY3dCV2VXRHBKQ1gyNS5mMHRjcGpOZDZBSEY3LzV5NklzVHk2"
 )
 
 // followed follows the folder of a Home Assistant, with a manager over it.
 func followed(t *testing.T) (*Follower, *latchkey.Manager, string) {
 	t.Helper()
-	dir := copied(t, "2025")
+	dir := quick(t, copied(t, "2025"))
 	own, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "own.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,15 +139,18 @@ func TestWhatHomeAssistantChangesIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := local.ValidateLogin(ctx, "ada", "test-pass"); err != nil {
-		t.Errorf("the password of storage.md: %v", err)
+	before, err := f.Passwords(ctx, "ada")
+	if err != nil {
+		t.Fatal(err)
 	}
-	theyWrite(t, dir, passwordFile, text(t, dir, passwordFile), strings.Replace(text(t, dir, passwordFile),
-		"JDJiJDEyJENpdUZHc3pIeDllTkh4UHVRY3dCV2VXRHBKQ1gyNS5mMHRjcGpOZDZBSEY3LzV5NklzVHk2",
-		"JDJiJDEyJGFiY2RlZmdoaWprbG1ub3BxcnN0dXVpa0JKTHc3ZmlDZ210dEJ2c0xBUGlxZy5yTXpsV3Ey", 1))
-	soon(t, "the new password is good", func() bool { return local.ValidateLogin(ctx, "ada", "second-pass") == nil })
-	if err := local.ValidateLogin(ctx, "ada", "test-pass"); !errors.Is(err, latchkey.ErrInvalidAuth) {
-		t.Errorf("the old one: %v", err)
+	theyWrite(t, dir, passwordFile, before[0].Hash, // second-pass, as storage.md §3 has it
+		"JDJiJDEyJGFiY2RlZmdoaWprbG1ub3BxcnN0dXVpa0JKTHc3ZmlDZ210dEJ2c0xBUGlxZy5yTXpsV3Ey")
+	soon(t, "the new password is known", func() bool {
+		records, err := f.Passwords(ctx, "ada")
+		return err == nil && records[0].Hash != before[0].Hash
+	})
+	if err := local.ValidateLogin(ctx, "ada", "second-pass"); err != nil {
+		t.Errorf("the new password: %v", err)
 	}
 	if u, err := m.User(ctx, adaID); err != nil || u.Name.Text != "Ada" {
 		t.Errorf("%+v, %v", u, err)
@@ -267,6 +272,33 @@ func TestOurOwnSessionsAreKeptBesideHomeAssistant(t *testing.T) {
 	})
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 6 {
 		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+}
+
+// A session may begin while Home Assistant removes the login that it begins with. It does not count, removed or not.
+func TestASessionDoesNotOutliveItsLogin(t *testing.T) {
+	f, m, _ := followed(t)
+	ctx := t.Context()
+	login := latchkey.Credentials{ID: "gone", UserID: adaID, Provider: latchkey.ProviderKey{Type: "homeassistant"}}
+	late := latchkey.RefreshToken{
+		ID: "late", UserID: adaID, CredentialID: "gone", Type: latchkey.TokenLongLived, ClientName: "late", Secret: "s", JWTKey: "k",
+	}
+	update(t, f.store, func(ctx context.Context, tx latchkey.Tx) error {
+		return errors.Join(tx.InsertUser(ctx, latchkey.User{ID: adaID, IsActive: true}), tx.InsertCredentials(ctx, login),
+			tx.InsertRefreshToken(ctx, late))
+	})
+	for what, find := range map[string]func() error{
+		"id":     func() error { _, err := f.RefreshToken(ctx, "late"); return err },
+		"secret": func() error { _, err := f.RefreshTokenBySecret(ctx, "s"); return err },
+		"name":   func() error { _, err := f.LongLivedToken(ctx, adaID, "late"); return err },
+		"use":    func() error { _, err := m.CreateAccessToken(ctx, "late", netip.Addr{}); return err },
+	} {
+		if err := find(); !errors.Is(err, latchkey.ErrNotFound) {
+			t.Errorf("by its %s: %v", what, err)
+		}
+	}
+	if all, err := f.RefreshTokens(ctx, adaID); err != nil || len(all) != 2 {
+		t.Errorf("%d tokens, %v", len(all), err)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 type Inspection struct {
 	// Files are the paths of the files that a house is kept in, as far as they are there.
 	Files []string
-	// Locked says that a latchkey has the folder for itself.
-	Locked bool
-	// Interrupted says that a change was cut off, which the next [Open] carries out; and Leftovers are the paths of files
-	// that it removes.
+	// Locked says that a latchkey has the folder for itself, and HomeAssistant that a Home Assistant runs on it.
+	Locked, HomeAssistant bool
+	// Interrupted says that a change was cut off, which the next [Open] carries out, or gives up with all that was prepared
+	// for it; and Leftovers are the paths of files that it just removes.
 	Interrupted bool
 	Leftovers   []string
 }
@@ -21,11 +21,11 @@ type Inspection struct {
 // Inspect looks at a folder and changes nothing.
 func Inspect(dir string) (Inspection, error) {
 	var found Inspection
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	if err := isFolder(dir); err != nil {
 		return found, err
 	}
-	if err := isFolder(disk{}, dir, entries); err != nil {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return found, err
 	}
 	for _, name := range names() {
@@ -42,6 +42,14 @@ func Inspect(dir string) (Inspection, error) {
 			found.Leftovers = append(found.Leftovers, filepath.Join(dir, e.Name()))
 		}
 	}
-	found.Locked = Locked(filepath.Join(dir, lockName))
+	if found.Interrupted { // they are what it wants to put in its places
+		found.Leftovers = nil
+	}
+	found.Locked, found.HomeAssistant = locked(filepath.Join(dir, lockName)), homeAssistantRuns(dir)
 	return found, nil
+}
+
+// homeAssistantRuns reports whether a Home Assistant runs on a folder. An old one is not noticed: it locks nothing.
+func homeAssistantRuns(dir string) bool {
+	return locked(filepath.Join(filepath.Dir(filepath.Clean(dir)), ".ha_run.lock"))
 }

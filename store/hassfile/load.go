@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
@@ -26,6 +26,8 @@ type loader struct {
 	stamps map[string]stamp
 	// instead names what is read in the place of a file: what an interrupted change has prepared for it.
 	instead map[string]string
+	// before is what was read last; nil for nothing. The tokens that are still the same are not read anew.
+	before *state
 	// loadedGroups counts the groups in the file, and legacy is the last one without a policy (storage.md §2.3).
 	loadedGroups int
 	legacy       string
@@ -49,7 +51,7 @@ func (l *loader) file(name string) error {
 	}
 	at, err := stampOf(l.disk, path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
 	}
 	l.stamps[name] = at
 	if at.info == nil {
@@ -57,9 +59,13 @@ func (l *loader) file(name string) error {
 	}
 	text, err := l.disk.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("%w: let this program's user read the file", err)
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
 	}
-	data, e, err := openEnvelope(name, text)
+	p := &parser{text: text}
+	if name == authFile && l.before != nil {
+		p.recall = l.recall
+	}
+	data, e, err := openEnvelope(name, p)
 	if err != nil {
 		return err
 	}
@@ -75,6 +81,25 @@ func (l *loader) file(name string) error {
 	}
 	l.state.envelopes[name] = e
 	return r.err
+}
+
+// recall finds a token that is known from the last time, and the same: they are nearly all of a large file.
+func (l *loader) recall(rest string) (known any, length int) {
+	const head = "{\n        \"id\": \"" // as we lay records out
+	if !strings.HasPrefix(rest, head) {
+		return nil, 0
+	}
+	end := strings.IndexByte(rest[len(head):], '"')
+	if end < 0 {
+		return nil, 0
+	}
+	e := l.before.tokens[rest[len(head):len(head)+end]]
+	if e == nil || e.text == "" || !strings.HasPrefix(rest, string(e.text)) {
+		return nil, 0
+	}
+	same := *e
+	same.text = encoded(rest[:len(e.text)]) // so that the text of the last time can go
+	return &same, len(e.text)
 }
 
 func (l *loader) data(name string, r *record, e *envelope) {
@@ -154,10 +179,13 @@ func (l *loader) credentials(r *record, users map[string]*userEntry) {
 
 func (l *loader) tokens(r *record) {
 	s := l.state
-	all := r.records("refresh_tokens", true)
+	all := r.records(tokensKey, true)
 	s.expect(len(all))
 	for i := range all {
-		t, note := readToken(&all[i])
+		t, note := all[i].token, ""
+		if t == nil {
+			t, note = readToken(&all[i])
+		}
 		if all[i].err == nil && note != "" {
 			l.log.Error(note, "file", authFile)
 			continue
@@ -339,13 +367,17 @@ func (s *state) module(id string) *moduleTable {
 }
 
 // isFolder refuses what is no .storage folder. An empty folder is one that is about to be.
-func isFolder(d files, dir string, entries []fs.DirEntry) error {
-	info, err := d.Stat(dir)
+func isFolder(dir string) error {
+	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("%w: name the .storage folder in the configuration folder of Home Assistant", err)
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is no folder: name the .storage folder in the configuration folder of Home Assistant", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
 	}
 	strange := false
 	for _, e := range entries {

@@ -1,6 +1,7 @@
 package hassfile
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -228,16 +229,65 @@ func (d shown) ReadFile(path string) (string, error) {
 
 func (d shown) Stat(path string) (fs.FileInfo, error) { return d.files.Stat(filepath.Base(path)) }
 
-// loaded reads a file as if it stood in a folder.
-func loaded(text []byte) (*state, error) {
-	l := loader{folder: folder{disk: shown{files: fstest.MapFS{authFile: {Data: text}}}}, log: quietLog()}
+// loaded reads a file as if it stood in a folder, behind what was read before; nil for nothing.
+func loaded(before *state, text []byte) (*state, error) {
+	l := loader{folder: folder{disk: shown{files: fstest.MapFS{authFile: {Data: text}}}}, log: quietLog(), before: before}
 	err := l.load()
 	return l.state, err
 }
 
+// What is known is not read anew, and yet what is read is what stands there.
+func TestWhatIsReadAgainIsWhatStandsThere(t *testing.T) {
+	whole := text(t, "testdata/2025", authFile)
+	before, err := loaded(nil, []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, end := strings.Index(whole, `"refresh_tokens": [`)+len(`"refresh_tokens": [`), strings.LastIndex(whole, "\n    ]")
+	tokens := strings.SplitAfter(whole[start:end], "},")
+	if len(tokens) != 2 {
+		t.Fatalf("%d tokens", len(tokens))
+	}
+	session, logger := strings.TrimSuffix(tokens[0], ","), tokens[1]
+	changed := strings.Replace(session, `"client_name": null`, `"client_name": "Phone"`, 1)
+	another := strings.Replace(session, adaToken, "another", 1)
+	list := func(tokens ...string) string { return whole[:start] + strings.Join(tokens, ",") + whole[end:] }
+	for name, text := range map[string]string{
+		"the same":               whole,
+		"another order":          list(logger, session),
+		"one less":               list(logger),
+		"one more":               list(session, another, logger),
+		"one is another":         list(another, logger),
+		"one has changed":        list(changed, logger),
+		"one has more":           list(strings.Replace(session, "\n      }", ",\n        \"more\": 1\n      }", 1), logger),
+		"without the login":      strings.Replace(whole, `"id": "`+adaLogin+`"`, `"id": "another"`, 1),
+		"one twice":              list(session, session),
+		"of a user who is not":   strings.ReplaceAll(whole, `"id": "`+adaID+`"`, `"id": "another"`),
+		"laid out otherwise":     list(strings.ReplaceAll(session, "\n        ", "\n"), logger),
+		"in the place of a user": strings.Replace(whole, `"users": [`, `"users": [`+session+",", 1),
+		"in another list":        strings.Replace(whole, `"users": [`, `"old": [`+session+`], "users": [`, 1),
+	} {
+		got, err1 := loaded(before, []byte(text))
+		want, err2 := loaded(nil, []byte(text))
+		if diff := cmp.Diff(fmt.Sprint(err2), fmt.Sprint(err1)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		is, was := reader{func() *state { return got }}, reader{func() *state { return want }}
+		if diff := cmp.Diff(described(t, was), described(t, is)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := cmp.Diff(string(want.encode(authFile)), string(got.encode(authFile))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // FuzzAuthFile holds any text against the reader: it is refused, or written so that it is read back alike.
 func FuzzAuthFile(f *testing.F) {
-	versions, err := filepath.Glob("testdata/*/auth")
+	versions, err := filepath.Glob("testdata/[0-9o]*/auth")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -246,12 +296,15 @@ func FuzzAuthFile(f *testing.F) {
 	}
 	f.Add([]byte(authOf(`"groups": [{"id": "a", "policy": null}],`, `["a"]`)))
 	f.Fuzz(func(t *testing.T, given []byte) {
-		first, err := loaded(given)
+		first, err := loaded(nil, given)
 		if err != nil {
 			return
 		}
 		written := first.encode(authFile)
-		again, err := loaded(written)
+		if same, err := loaded(first, given); err != nil || !bytes.Equal(same.encode(authFile), written) {
+			t.Fatalf("read a second time it is something else: %v", err)
+		}
+		again, err := loaded(nil, written)
 		if err != nil {
 			t.Fatalf("what was written is refused: %v\n%s", err, written)
 		}

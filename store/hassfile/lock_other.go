@@ -12,5 +12,5 @@ func lock(string) (func() error, error) {
 // lockName is the file whose lock says that a latchkey keeps the folder.
 const lockName = ".latchkey.lock"
 
-// Locked finds no lock: this system has none.
-func Locked(string) bool { return false }
+// locked finds no lock: this system has none.
+func locked(string) bool { return false }

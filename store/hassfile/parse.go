@@ -12,11 +12,13 @@ import (
 var errNotUTF8 = errors.New("it is not valid UTF-8")
 
 // parseJSON reads a document. What is wrong with it is told with its line.
-func parseJSON(text string) (any, error) {
+func parseJSON(text string) (any, error) { return (&parser{text: text}).document() }
+
+func (p *parser) document() (any, error) {
+	text := p.text
 	if !utf8.ValidString(text) {
 		return nil, errNotUTF8
 	}
-	p := parser{text: text}
 	v := p.value(0)
 	if p.space(); p.err == nil && p.at < len(p.text) {
 		p.fail("nothing more is expected")
@@ -34,6 +36,8 @@ type parser struct {
 	at       int
 	err      error
 	failedAt int
+	// recall returns what is known of a record that begins here, and how long its text is; 0 if nothing is. It may be nil.
+	recall func(rest string) (known any, length int)
 	// tidy says that what was read since it was set is laid out as we write it.
 	tidy bool
 	// What is inside of lists and objects is gathered here until they end.
@@ -105,10 +109,16 @@ func (p *parser) value(depth int) any {
 			p.fail("%w", errTooDeep)
 			return nil
 		}
-		if c == '{' {
-			return p.object(depth)
+		if c == '[' {
+			return p.array(depth)
 		}
-		return p.array(depth)
+		if p.recall != nil && depth == recordDepth {
+			if known, length := p.recall(p.text[p.at:]); length > 0 {
+				p.at += length
+				return known
+			}
+		}
+		return p.object(depth)
 	case c == '"':
 		return p.string()
 	case c == '-' || '0' <= c && c <= '9':

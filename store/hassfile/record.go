@@ -17,7 +17,8 @@ type record struct {
 	list   string
 	number int
 	*object
-	err error
+	token *tokenEntry // instead of the object, for a token that is known already
+	err   error
 
 	next  int    // where the next member is looked for first: files keep their order
 	asked uint64 // which of the first 64 members were asked for
@@ -158,11 +159,16 @@ func (r *record) records(key string, required bool) []record {
 	records := make([]record, len(all))
 	for i, each := range all {
 		o, ok := each.(*object)
-		if !ok {
+		token, known := each.(*tokenEntry)
+		if !ok && !known {
 			r.fail(fmt.Sprintf("%s[%d]", key, i), "an object is expected")
 			return nil
 		}
-		records[i] = record{file: r.file, list: key, number: i, object: o}
+		if known && key != tokensKey { // what looks like a token is something else here
+			again, _ := parseJSON(string(token.text)) // which was read before
+			o, token = again.(*object), nil
+		}
+		records[i] = record{file: r.file, list: key, number: i, object: o, token: token}
 	}
 	return records
 }

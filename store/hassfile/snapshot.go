@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -28,8 +27,7 @@ func Read(ctx context.Context, dir string, logger *slog.Logger) (Snapshot, error
 	if logger == nil {
 		logger = slog.Default()
 	}
-	entries, _ := os.ReadDir(dir) // isFolder says what is wrong
-	if err := isFolder(disk{}, dir, entries); err != nil {
+	if err := isFolder(dir); err != nil {
 		return Snapshot{}, err
 	}
 	s, err := read(ctx, folder{disk{}, dir}, logger)

@@ -58,7 +58,8 @@ type groupEntry struct {
 
 type tokenEntry struct {
 	latchkey.RefreshToken
-	blank []string // the keys that hold an empty text in the file, which is null otherwise
+	hash  [sha256.Size]byte // of the secret
+	blank []string          // the keys that hold an empty text in the file, which is null otherwise
 	extra []member
 	text  encoded
 }
@@ -202,15 +203,14 @@ func (s *state) dropCredentials(c latchkey.Credentials) {
 func (s *state) addToken(e *tokenEntry) {
 	s.tokens[e.ID] = e
 	s.tokensOf[e.UserID] = append(s.tokensOf[e.UserID], e.ID)
-	s.bySecret[e.Secret.Hash()] = e.ID
+	s.bySecret[e.hash] = e.ID
 }
 
 // dropTokens removes tokens of one user, for a state whose list of those is its own.
 func (s *state) dropTokens(userID string, gone map[string]bool) {
 	for id := range gone {
-		secret := s.tokens[id].Secret.Hash()
-		if s.bySecret[secret] == id {
-			delete(s.bySecret, secret)
+		if hash := s.tokens[id].hash; s.bySecret[hash] == id {
+			delete(s.bySecret, hash)
 		}
 		delete(s.tokens, id)
 	}

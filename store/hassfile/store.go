@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -25,6 +24,8 @@ import (
 var (
 	// ErrLocked says that another latchkey keeps the folder.
 	ErrLocked = errors.New("another latchkey has this folder open: stop it first, or use ?mode=follow")
+	// ErrHomeAssistantRuns says that the folder is kept by a Home Assistant, which would write over what latchkey writes.
+	ErrHomeAssistantRuns = errors.New("a Home Assistant runs on this folder: stop it first, or use ?mode=follow beside it")
 	// ErrForeignChange says that somebody else wrote a file while latchkey kept it.
 	ErrForeignChange = errors.New("another program changed the file meanwhile, and nothing was written over it: " +
 		"stop Home Assistant, or use ?mode=follow beside it")
@@ -88,11 +89,7 @@ func Open(ctx context.Context, dir string, options ...Option) (_ *Store, err err
 	if s.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		entries = nil // isFolder says what is wrong
-	}
-	if err := isFolder(s.disk, s.dir, entries); err != nil {
+	if err := isFolder(s.dir); err != nil {
 		return nil, err
 	}
 	if s.release, err = lock(s.dir); err != nil {
@@ -103,6 +100,9 @@ func Open(ctx context.Context, dir string, options ...Option) (_ *Store, err err
 			err = errors.Join(err, s.release())
 		}
 	}()
+	if homeAssistantRuns(s.dir) {
+		return nil, fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
+	}
 	if err := errors.Join(s.replay(), sweep(s.dir)); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (s *Store) rewrite(now *state) error {
 
 // load reads the folder anew.
 func (s *Store) load() (*state, error) {
-	l := loader{folder: s.folder, log: s.log}
+	l := loader{folder: s.folder, log: s.log, before: s.durable.Load()}
 	if err := l.load(); err != nil {
 		return nil, err
 	}

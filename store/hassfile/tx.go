@@ -2,7 +2,6 @@ package hassfile
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -320,7 +319,8 @@ func (t *tx) InsertRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 	if s.tokens[n.ID] != nil {
 		return exists("refresh token", n.ID)
 	}
-	if _, taken := s.bySecret[sha256.Sum256([]byte(n.Secret))]; taken {
+	hash := n.Secret.Hash()
+	if _, taken := s.bySecret[hash]; taken {
 		return exists("refresh token", n.ID)
 	}
 	if s.users[n.UserID] == nil {
@@ -337,7 +337,7 @@ func (t *tx) InsertRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 		}
 	}
 	t.ownTokens(n.UserID)
-	t.state.addToken(&tokenEntry{RefreshToken: keptToken(n)})
+	t.state.addToken(&tokenEntry{RefreshToken: keptToken(n), hash: hash})
 	return nil
 }
 
@@ -349,7 +349,7 @@ func (t *tx) UpdateRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 	if _, ok := t.state.holders[n.CredentialID]; n.CredentialID != "" && !ok {
 		return missing("credentials", n.CredentialID)
 	}
-	e := &tokenEntry{RefreshToken: keptToken(n), blank: before.blank, extra: before.extra}
+	e := &tokenEntry{RefreshToken: keptToken(n), hash: before.hash, blank: before.blank, extra: before.extra}
 	e.Secret, e.JWTKey, e.UserID, e.Type = before.Secret, before.JWTKey, before.UserID, before.Type
 	t.writeTokens()
 	t.state.tokens[n.ID] = e
