@@ -51,6 +51,26 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, n NewRefreshToken) (Re
 	return made, nil
 }
 
+// CreateLongLivedToken makes a long-lived refresh token for a program, and the one access token that the program is given
+// (websocket.md §5.2): both or neither. Lifetime is that of the access token. The errors are those of
+// [Manager.CreateRefreshToken].
+func (m *Manager) CreateLongLivedToken(
+	ctx context.Context, userID, name, icon string, lifetime time.Duration,
+) (refresh RefreshToken, access string, err error) {
+	refresh, err = m.CreateRefreshToken(ctx, NewRefreshToken{
+		UserID: userID, Type: TokenLongLived, ClientName: Text(name), ClientIcon: icon, AccessTokenExpiration: lifetime,
+	})
+	if err != nil {
+		return RefreshToken{}, "", err
+	}
+	access, err = m.CreateAccessToken(ctx, refresh.ID, netip.Addr{})
+	if err != nil {
+		// Nobody will ever hold it, and it would keep its name taken.
+		return RefreshToken{}, "", errors.Join(err, m.RemoveRefreshToken(context.WithoutCancel(ctx), refresh.ID))
+	}
+	return refresh, access, nil
+}
+
 // newToken checks the rules of manager.md §6 that need nothing but the user.
 func newToken(u User, n NewRefreshToken) (RefreshToken, error) {
 	if !u.IsActive {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -58,17 +57,12 @@ func (c *tokenCreate) Run(p *program) (err error) {
 		return err
 	}
 	life := time.Duration(c.Days) * 24 * time.Hour
-	refresh, err := running.Manager.CreateRefreshToken(p.ctx, latchkey.NewRefreshToken{
-		UserID: u.ID, ClientName: latchkey.Text(c.Name), Type: latchkey.TokenLongLived, AccessTokenExpiration: life,
-	})
+	refresh, token, err := running.Manager.CreateLongLivedToken(p.ctx, u.ID, c.Name, "", life)
 	if err != nil {
 		return fmt.Errorf("make a token for %q: %w", c.User, adviseName(err))
 	}
-	token, err := running.Manager.CreateAccessToken(p.ctx, refresh.ID, netip.Addr{})
-	if err == nil {
-		err = c.print(p, madeToken{refresh.ID, u.ID, c.Name, token, refresh.CreatedAt.Add(life)})
-	}
-	if err != nil { // nobody holds it, and it would keep its name taken
+	if err := c.print(p, madeToken{refresh.ID, u.ID, c.Name, token, refresh.CreatedAt.Add(life)}); err != nil {
+		// Nobody holds it, and it would keep its name taken.
 		return errors.Join(err, running.Manager.RemoveRefreshToken(p.ctx, refresh.ID))
 	}
 	return nil

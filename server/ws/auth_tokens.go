@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -56,22 +55,11 @@ func (t tokens) createLongLived(ctx context.Context, c *Call, in longLived) (str
 	if in.Lifespan > int64(math.MaxInt64/day) {
 		return "", errUnknown
 	}
-	refresh, err := t.manager.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
-		UserID: c.User.ID, Type: latchkey.TokenLongLived,
-		ClientName: latchkey.Text(in.ClientName), ClientIcon: in.ClientIcon,
-		AccessTokenExpiration: time.Duration(in.Lifespan) * day,
-	})
+	_, access, err := t.manager.CreateLongLivedToken(ctx, c.User.ID, in.ClientName, in.ClientIcon, time.Duration(in.Lifespan)*day)
 	if errors.Is(err, latchkey.ErrValue) { // the name is taken, a system user, or a life too long: no news for the log
 		return "", errUnknown
-	} else if err != nil {
-		return "", err
 	}
-	access, err := t.manager.CreateAccessToken(ctx, refresh.ID, netip.Addr{})
-	if err != nil {
-		// Nobody will ever hold it, and it would keep its name taken.
-		return "", errors.Join(err, t.manager.RemoveRefreshToken(context.WithoutCancel(ctx), refresh.ID))
-	}
-	return access, nil
+	return access, err
 }
 
 // refreshToken is one element of auth/refresh_tokens (websocket.md §5.3). Its secret stays here.
