@@ -2,15 +2,12 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"html/template"
-	"io/fs"
-	"maps"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"time"
 )
@@ -30,8 +27,9 @@ var contentTypes = map[string]string{
 // A document is one finished answer: it is read once and served from memory for ever.
 type document struct {
 	contentType string
-	etag        string // hash of the body, quoted
+	etag        string // hash of the body, without quotation marks
 	body        []byte
+	zipped      []byte // the body compressed; nil where that gains nothing
 }
 
 func newDocument(name string, body []byte) (document, error) {
@@ -40,22 +38,87 @@ func newDocument(name string, body []byte) (document, error) {
 		return document{}, fmt.Errorf("%s: no content type known for this kind of file", name)
 	}
 	sum := sha256.Sum256(body)
-	return document{contentType: kind, etag: `"` + hex.EncodeToString(sum[:12]) + `"`, body: body}, nil
+	d := document{contentType: kind, etag: hex.EncodeToString(sum[:12]), body: body}
+	zipped, err := compress(body)
+	if err != nil {
+		return document{}, fmt.Errorf("compress %s: %w", name, err)
+	}
+	if len(zipped) < len(body) {
+		d.zipped = zipped
+	}
+	return d, nil
 }
 
-// ServeHTTP answers GET and HEAD. Browsers may keep the answer but ask each time whether it is still the one, so that a
-// new version of the program is seen at once.
+func compress(body []byte) ([]byte, error) {
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return zipped.Bytes(), nil
+}
+
+// ServeHTTP answers GET and HEAD, compressed where the browser takes that. Browsers may keep the answer but ask each time
+// whether it is still the one, so that a new version of the program is seen at once.
 func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET,HEAD")
 		refuse(w, http.StatusMethodNotAllowed)
 		return
 	}
-	secure(w.Header())
-	w.Header().Set("Content-Type", d.contentType)
-	w.Header().Set("ETag", d.etag)
+	body, etag := d.prepare(w.Header(), r)
+	w.Header().Set("ETag", `"`+etag+`"`)
 	w.Header().Set("Cache-Control", "no-cache")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// refuse answers with the document in the place of what was asked for. Nobody may keep that.
+func (d document) refuse(w http.ResponseWriter, r *http.Request, status int) {
+	body, _ := d.prepare(w.Header(), r)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // whoever hung up misses it
+	}
+}
+
+// prepare sets the headers that every answer has, and returns the body in the form that the browser takes.
+func (d document) prepare(h http.Header, r *http.Request) (body []byte, etag string) {
+	secure(h)
+	h.Set("Content-Type", d.contentType)
+	if d.zipped == nil {
+		return d.body, d.etag
+	}
+	h.Add("Vary", "Accept-Encoding")
+	if !takesGzip(r.Header.Values("Accept-Encoding")) {
+		return d.body, d.etag
+	}
+	h.Set("Content-Encoding", "gzip")
+	return d.zipped, d.etag + "-gzip"
+}
+
+// takesGzip reads Accept-Encoding headers (RFC 9110 §12.5.3).
+func takesGzip(headers []string) bool {
+	takes := false
+	for _, header := range headers {
+		for coding := range strings.SplitSeq(header, ",") {
+			name, weight, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(coding), " ", ""), ";q=")
+			refused := weight != "" && strings.Trim(weight, "0.") == ""
+			switch name {
+			case "gzip", "x-gzip":
+				return !refused
+			case "*":
+				takes = !refused
+			}
+		}
+	}
+	return takes
 }
 
 // secure sets the headers that every answer of this package has (security.md 42).
@@ -72,55 +135,4 @@ func refuse(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "%d: %s", status, http.StatusText(status))
-}
-
-// pageData is all that a page hears from the server.
-type pageData struct {
-	Languages string // the languages that have a catalogue, separated by blanks
-	SetupCode bool   // the first account takes the one-time code from the terminal
-}
-
-func renderPage(tree fs.FS, name string, data pageData) (document, error) {
-	page, err := template.ParseFS(tree, "pages/"+name, "pages/parts.html")
-	if err != nil {
-		return document{}, err
-	}
-	var body bytes.Buffer
-	if err := page.ExecuteTemplate(&body, name, data); err != nil {
-		return document{}, err
-	}
-	return newDocument(name, body.Bytes())
-}
-
-// readAssets reads everything below static.
-func readAssets(tree fs.FS) (map[string]document, error) {
-	assets := map[string]document{}
-	err := fs.WalkDir(tree, "static", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		body, err := fs.ReadFile(tree, name)
-		if err != nil {
-			return err
-		}
-		asset, err := newDocument(name, body)
-		assets[strings.TrimPrefix(name, "static/")] = asset
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("assets of the pages: %w", err)
-	}
-	return assets, nil
-}
-
-// languagesOf lists the languages that have a catalogue. English comes first: it is what pages fall back to.
-func languagesOf(assets map[string]document) []string {
-	languages := []string{"en"}
-	for _, name := range slices.Sorted(maps.Keys(assets)) {
-		language, ok := strings.CutPrefix(strings.TrimSuffix(name, ".json"), "i18n/")
-		if ok && language != "en" {
-			languages = append(languages, language)
-		}
-	}
-	return languages
 }

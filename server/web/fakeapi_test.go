@@ -14,8 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/coder/websocket"
 )
 
 type object = map[string]any
@@ -35,6 +33,7 @@ type fakeAPI struct {
 	forget  bool              // the flows that were started are gone
 
 	challenge string // the proof key of the last flow
+	kept      atomic.Bool
 }
 
 var local = object{"name": "Home Assistant Local", "id": nil, "type": "homeassistant"}
@@ -59,9 +58,16 @@ func newFakeAPIWith(t *testing.T, prefix string, pages *Pages) *fakeAPI {
 		answer(w, http.StatusOK, []object{{"step": "user", "done": api.onboarded.Load()}})
 	})
 	mux.HandleFunc("POST /api/onboarding/users", api.firstUser)
-	mux.HandleFunc("POST /auth/token", api.token)
-	mux.HandleFunc("POST /auth/revoke", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /api/websocket", api.socket)
+	mux.HandleFunc("POST /session", api.session)
+	mux.HandleFunc("GET /account", func(w http.ResponseWriter, r *http.Request) {
+		cookie, err := r.Cookie("latchkey_session")
+		if err != nil || cookie.Value != "SECRET" {
+			pages.SignIn().ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<link rel="icon" href="data:,"><p class="who">Signed in, kept: %v</p>`, api.kept.Load())
+	})
 	mux.HandleFunc("GET /landed", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<link rel="icon" href="data:,"><p id="landed">landed</p>`)
@@ -96,7 +102,7 @@ func (api *fakeAPI) requests() []string {
 	defer api.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(api.asked), func(line string) bool {
 		return !strings.Contains(line, " /auth/providers") && !strings.Contains(line, "/login_flow") &&
-			!strings.Contains(line, " /api/") && !strings.Contains(line, " /auth/token") && !strings.Contains(line, " /auth/revoke")
+			!strings.Contains(line, " /api/") && !strings.Contains(line, " /session")
 	})
 }
 
@@ -209,18 +215,20 @@ func (api *fakeAPI) firstUser(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (api *fakeAPI) token(w http.ResponseWriter, r *http.Request) {
+func (api *fakeAPI) session(w http.ResponseWriter, r *http.Request) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	if r.FormValue("grant_type") == "authorization_code" && challengeOf(r.FormValue("code_verifier")) != api.challenge {
+	if r.Header.Get("X-Latchkey-Page") == "" || challengeOf(r.FormValue("code_verifier")) != api.challenge {
 		answer(w, http.StatusBadRequest, object{"error": "invalid_grant"})
 		return
 	}
-	if r.FormValue("client_id") != api.root() || r.FormValue("code") != "THECODE" && r.FormValue("refresh_token") != "REFRESH" {
+	if r.FormValue("client_id") != api.root() || r.FormValue("code") != "THECODE" {
 		answer(w, http.StatusBadRequest, object{"error": "invalid_request", "error_description": "Invalid code"})
 		return
 	}
-	answer(w, http.StatusOK, object{"access_token": "ACCESS", "refresh_token": "REFRESH", "expires_in": 1800, "token_type": "Bearer"})
+	api.kept.Store(r.FormValue("keep") == "true")
+	http.SetCookie(w, &http.Cookie{Name: "latchkey_session", Value: "SECRET", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	answer(w, http.StatusOK, object{"message": "Signed in"})
 }
 
 func challengeOf(verifier string) string {
@@ -229,26 +237,6 @@ func challengeOf(verifier string) string {
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func (api *fakeAPI) socket(w http.ResponseWriter, r *http.Request) {
-	c, err := websocket.Accept(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	for _, message := range []string{
-		`{"type":"auth_required","ha_version":"2024.1.0"}`,
-		`{"type":"auth_ok","ha_version":"2024.1.0"}`,
-		`{"id":1,"type":"result","success":true,"result":{"name":"Anna","is_owner":false,"is_admin":true}}`,
-	} {
-		if err := c.Write(r.Context(), websocket.MessageText, []byte(message)); err != nil {
-			return
-		}
-		if _, _, err := c.Read(r.Context()); err != nil {
-			return
-		}
-	}
 }
 
 func read(r *http.Request) object {

@@ -1,6 +1,10 @@
 package web
 
 import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +26,7 @@ func mount(mux *http.ServeMux, p *Pages) {
 	mux.Handle("GET /{$}", p.Home())
 	mux.Handle("GET /auth/authorize", p.Authorize())
 	mux.Handle("GET /onboarding.html", p.Onboarding())
+	mux.Handle("GET /door/", p.SignIn())
 	mux.Handle("GET /static/", p.Static())
 }
 
@@ -120,34 +125,160 @@ func TestTheFirstAccountPageAsksForASetupCodeWhenTheServerDoes(t *testing.T) {
 	}
 }
 
-// spec: login-page.md, §11: a language is added by adding its catalogue
-func TestPagesKnowWhichLanguagesThereAre(t *testing.T) {
-	tree := fstest.MapFS{
-		"static/i18n/de.json": {Data: []byte("{}")},
-		"static/i18n/ar.json": {Data: []byte("{}")},
-		"static/i18n/en.json": {Data: []byte("{}")},
-	}
-	for _, name := range []string{"authorize", "home", "onboarding", "parts"} {
-		body, err := files.ReadFile("pages/" + name + ".html")
-		if err != nil {
-			t.Fatal(err)
+// Who has to sign in first is told so by the status, wherever the page is.
+func TestTheDoor(t *testing.T) {
+	door := mustNew(t, Options{}).SignIn()
+	for path, root := range map[string]string{"/": "./", "/account": "./", "/account/x": "../", "/admin/users/x/password": "../../../", "/a/b/c/d/e/f/g": "../../../../"} {
+		w := get(door, path)
+		body := w.Body.String()
+		if w.Code != http.StatusUnauthorized || !strings.Contains(body, " data-door") || !strings.Contains(body, `src="`+root+`static/home.js"`) {
+			t.Errorf("%s: %d %.300s", path, w.Code, body)
 		}
-		tree["pages/"+name+".html"] = &fstest.MapFile{Data: body}
+		if got := w.Header().Get("Cache-Control"); got != "no-store" {
+			t.Errorf("%s: Cache-Control %s", path, got)
+		}
 	}
-	pages, err := build(tree, Options{})
+	r := httptest.NewRequest(http.MethodHead, "/account", nil)
+	w := httptest.NewRecorder()
+	door.ServeHTTP(w, r)
+	if w.Code != http.StatusUnauthorized || w.Body.Len() != 0 {
+		t.Errorf("HEAD: %d with %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+// overlay is the embedded tree with some files replaced or added.
+func overlay(t *testing.T, changes map[string]string) fstest.MapFS {
+	t.Helper()
+	tree := fstest.MapFS{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := files.ReadFile(name)
+		tree[name] = &fstest.MapFile{Data: body}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body := get(pages.Authorize(), "/auth/authorize").Body.String(); !strings.Contains(body, `data-languages="en ar de"`) {
-		t.Errorf("page does not list its languages:\n%.200s", body)
+	for name, body := range changes {
+		tree[name] = &fstest.MapFile{Data: []byte(body)}
 	}
-	tree["static/odd.exe"] = &fstest.MapFile{Data: []byte("x")}
-	if _, err := build(tree, Options{}); err == nil || !strings.Contains(err.Error(), "odd.exe") {
-		t.Errorf("a file of an unknown kind: %v", err)
+	return tree
+}
+
+// spec: login-page.md, §11: a language is added by adding its catalogue, and what it lacks is said in English
+func TestALanguageIsAddedByAddingItsCatalogue(t *testing.T) {
+	pages, err := build(overlay(t, map[string]string{"words/ar.json": `{"ui.panel.page-authorize.welcome_home":"مرحبا"}`}), Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	delete(tree, "static/odd.exe")
+	body := get(pages.Authorize(), "/auth/authorize", "Accept-Language", "ar").Body.String()
+	for _, part := range []string{`lang="ar" dir="rtl"`, "مرحبا", "<summary data-text=\"help\">Help</summary>", `href="../static/i18n/ar.json"`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the page lacks %s:\n%s", part, body)
+		}
+	}
+	var words map[string]string
+	if err := json.Unmarshal(get(pages.Static(), "/static/i18n/ar.json").Body.Bytes(), &words); err != nil {
+		t.Fatal(err)
+	}
+	if words["ui.panel.page-authorize.welcome_home"] != "مرحبا" || words["ui.panel.page-authorize.help"] != "Help" {
+		t.Errorf("the catalogue is %v", words)
+	}
+}
+
+// spec: login-page.md, §11
+func TestThePageComesInTheLanguageOfThePerson(t *testing.T) {
+	pages, err := build(overlay(t, map[string]string{"words/pt-BR.json": "{}", "words/de.json": "{}",
+		"words/es.json": "{}", "words/fr.json": "{}", "words/nl.json": "{}"}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, accept, cookie, want string }{
+		{"nothing asked for", "", "", "en"},
+		{"the browser's language", "de", "", "de"},
+		{"with a region", "de-CH,en;q=0.5", "", "de"},
+		{"by weight, not by order", "en;q=0.3, fr;q=0.9", "", "fr"},
+		{"the first that there is", "ja, nl;q=0.8, en;q=0.7", "", "nl"},
+		{"a region of its own", "pt-BR", "", "pt-BR"},
+		{"nothing that there is", "ja,ko", "", "en"},
+		{"anything", "*", "", "en"},
+		{"nonsense", "\x00;;;q=x", "", "en"},
+		{"what was picked goes first", "de", "es", "es"},
+		{"what was picked does not exist", "de", "../en", "de"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			header := []string{"Accept-Language", row.accept}
+			if row.cookie != "" {
+				header = append(header, "Cookie", languageCookie+"="+row.cookie)
+			}
+			w := get(pages.Home(), "/", header...)
+			if !strings.Contains(w.Body.String(), `<html lang="`+row.want+`"`) {
+				t.Errorf("not in %s: %.80s", row.want, w.Body)
+			}
+			if vary := strings.Join(w.Header().Values("Vary"), ", "); vary != "Accept-Language, Cookie, Accept-Encoding" {
+				t.Errorf("Vary: %s", vary)
+			}
+		})
+	}
+}
+
+func TestADamagedTreeIsRefused(t *testing.T) {
+	for name, changes := range map[string]map[string]string{
+		"odd.exe": {"static/odd.exe": "x"},
+		"fr.json": {"words/fr.json": "no JSON"},
+		"x y":     {"words/x y.json": "{}"},
+		"no text": {"words/en.json": "{}"},
+	} {
+		if _, err := build(overlay(t, changes), Options{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := mustNew(t, Options{}).Templates(fstest.MapFS{"x.html": {Data: []byte("{{nonsense}}")}}); err == nil {
+		t.Error("a template that cannot be read is taken")
+	}
+	tree := overlay(t, nil)
 	delete(tree, "pages/home.html")
 	if _, err := build(tree, Options{}); err == nil || !strings.Contains(err.Error(), "home.html") {
 		t.Errorf("a missing page: %v", err)
+	}
+	tree = overlay(t, nil)
+	delete(tree, "words/en.json")
+	if _, err := build(tree, Options{}); err == nil || !strings.Contains(err.Error(), "en.json is missing") {
+		t.Errorf("no English: %v", err)
+	}
+}
+
+// spec: RFC 9110 §12.5.3
+func TestFilesAreCompressedForWhoTakesThat(t *testing.T) {
+	static := mustNew(t, Options{}).Static()
+	plain := get(static, "/static/app.css")
+	for accept, zipped := range map[string]bool{
+		"": false, "gzip": true, "gzip, deflate, br": true, "br": false, "GZIP;q=0.5": true, "gzip;q=0": false,
+		"gzip; q=0.000": false, "*": true, "*;q=0": false, "identity, *;q=0.1": true, "gzip;q=0, *": false,
+	} {
+		w := get(static, "/static/app.css", "Accept-Encoding", accept)
+		body := io.Reader(w.Body)
+		if zipped {
+			var err error
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Errorf("%q: %v", accept, err)
+				continue
+			}
+		}
+		text, err := io.ReadAll(body)
+		if err != nil || string(text) != plain.Body.String() {
+			t.Errorf("%q: not what was asked for (%v)", accept, err)
+		}
+		if got := w.Header().Get("Content-Encoding") == "gzip"; got != zipped {
+			t.Errorf("%q: compressed is %v", accept, got)
+		}
+		if tag := w.Header().Get("ETag"); (tag == plain.Header().Get("ETag")) == zipped {
+			t.Errorf("%q: ETag %s", accept, tag)
+		}
+		if w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: Vary %q", accept, w.Header().Get("Vary"))
+		}
 	}
 }

@@ -1,6 +1,6 @@
 // The sign-in page (login-page.md). It shows one thing at a time: waiting, a form, a failure, or a question.
 import { Login, call, isAppLink, isOwnClient, providersOf, readRequest, reason, redirectAllowed, redirectTarget, requester, root } from "./oauth.js";
-import { Form, button, element, note, speak, withoutBlanks } from "./ui.js";
+import { Form, bold, button, element, note, speak, withoutBlanks } from "./ui.js";
 
 // A flow's clock starts when the page loads, and five minutes later the second factor is refused. So a flow that has waited
 // this long for the first step is replaced by a fresh one when the step is sent (login-page.md §9).
@@ -20,7 +20,7 @@ let redraw = () => {}; // shows the current thing again, in another language
 let asked = null; // whom the person lets in
 
 async function main() {
-  words = await speak(["authorize"], (changed) => {
+  words = await speak((changed) => {
     words = changed;
     showRequester();
     showOthers();
@@ -146,8 +146,11 @@ function showStep(body) {
 
 const isSecondFactor = (stepId) => stepId === "mfa" || stepId === "select_mfa_module";
 
-// about finds a text of the current provider.
-const about = (key, values, otherwise) => words.text(`form.providers.${providers[0].type}.${key}`, values, otherwise);
+// about finds a text of the current provider, or else the one that most providers share.
+function about(key, values, otherwise) {
+  const shared = words.find(`form.providers.homeassistant.${key}`) ?? otherwise;
+  return words.text(`form.providers.${providers[0].type}.${key}`, values, shared);
+}
 
 function drawStep(body, values) {
   const fields = Array.isArray(body.data_schema) ? body.data_schema : [];
@@ -164,6 +167,7 @@ function drawStep(body, values) {
   });
   const description = about(`step.${body.step_id}.description`, body.description_placeholders, "");
   const parts = [description && element("p", { class: "lead" }, description), step.form.node];
+  if (body.step_id === "mfa") parts.push(element("p", { class: "hint" }, words.text("recovery_hint")));
   if (fields.some(({ name }) => name.includes("password"))) {
     parts.push(element("details", { class: "help" },
       element("summary", {}, words.text("forgot_password")),
@@ -305,7 +309,6 @@ function head(key) {
 function showRequester() {
   const { kind, app, client, destination } = asked ?? { kind: "own" };
   if (kind === "own") return place("requester").replaceChildren();
-  const bold = (parts) => parts.map(({ text, name }) => (name ? element("strong", {}, element("bdi", {}, text)) : text));
   const box = kind === "app"
     ? note("info", element("p", {}, ...bold(words.parts("authorizing_app", { app }))))
     : note("warning", element("p", {}, ...bold(words.parts("authorizing_client", { clientId: client }))));

@@ -1,15 +1,19 @@
-// The home page: it signs in at its own server, says who is signed in, and signs out.
+// The way in for who is not signed in: it starts a sign-in, takes its return, and goes on to the page that was wanted.
 import { call, root } from "./oauth.js";
-import { Refused, accept, authorizeAddress, begin, end, forget, known, readCallback, whoAmI } from "./session.js";
+import { Refused, accept, authorizeAddress, begin, pathOf, readCallback } from "./session.js";
 import { button, element, note, speak } from "./ui.js";
 
 const place = (id) => document.getElementById(id);
+const signedOut = "#signed-out";
+
+// The page stands in the place of one that needs a sign-in, and leads through it.
+const wanted = document.documentElement.hasAttribute("data-door") ? pathOf(location.href) : "";
 
 let words = null;
 let redraw = () => {};
 
 async function main() {
-  words = await speak(["home", "authorize"], (changed) => {
+  words = await speak((changed) => {
     words = changed;
     redraw();
   });
@@ -17,17 +21,24 @@ async function main() {
   if (callback) {
     // The code is worth nothing once used, yet it belongs neither into the history nor into a bookmark.
     history.replaceState(null, "", root);
-    const problem = await exchange(callback);
-    if (problem) return showSignIn(problem);
+    return showSignIn(await exchange(callback));
   }
-  if (known()) await showUser();
-  else await welcome();
+  if (location.hash === signedOut) {
+    history.replaceState(null, "", root);
+    return showSignIn({ kind: "info", key: "signed_out" });
+  }
+  if (wanted) return location.replace(await signInAddress());
+  await welcome();
 }
 
-// exchange gives the key of what went wrong, and what the server said about it.
+// exchange goes on to the page that was wanted, or gives the key of what went wrong and what the server said about it.
 async function exchange(callback) {
+  if (!navigator.cookieEnabled) return { kind: "error", key: "no_cookies" };
   try {
-    return (await accept(callback)) ? null : { kind: "error", key: "not_started_here" };
+    const next = await accept(callback);
+    if (!next) return { kind: "error", key: "not_started_here" };
+    location.replace(next);
+    return new Promise(() => {});
   } catch (error) {
     return error instanceof Refused ? { kind: "error", key: "refused", said: error.message } : { kind: "error", key: "unreachable" };
   }
@@ -44,60 +55,20 @@ async function welcome() {
   showSignIn(null);
 }
 
+const signInAddress = async () => authorizeAddress(root, await begin({ next: wanted }));
+
+// showSignIn shows the way in, with a message or none. After a message the focus goes to what can be done about it; without
+// one nothing has happened yet that would make moving it welcome.
 function showSignIn(message) {
-  show("title", message, () => [
-    element("p", { class: "lead" }, words.text("sign_in_text")),
-    button("primary", words.text("sign_in"), async () => location.assign(authorizeAddress(root, await begin()))),
-  ]);
-}
-
-async function showUser() {
-  let user;
-  try {
-    user = await whoAmI();
-  } catch (error) {
-    if (!(error instanceof Refused)) return showRetry();
-    forget();
-    return showSignIn({ kind: "info", key: "signed_out_elsewhere" });
-  }
-  const draw = (message) => show("signed_in", message, () => {
-    const name = words.parts("signed_in_as", { name: user.name ?? words.text("nobody") })
-      .map((part) => (part.name ? element("strong", {}, element("bdi", {}, part.text)) : part.text));
-    const leave = button("secondary", words.text("sign_out"), async () => {
-      leave.disabled = true;
-      try {
-        await end();
-      } catch {
-        return draw({ kind: "error", key: "sign_out_failed" });
-      }
-      showSignIn({ kind: "info", key: "signed_out" });
-    });
-    return [element("p", { class: "who" }, ...name), element("p", { class: "lead" }, role(user)), leave];
-  });
-  draw(null);
-}
-
-function role({ is_owner: owner, is_admin: admin }) {
-  if (owner) return words.text("role_owner");
-  return admin ? words.text("role_admin") : words.text("role_user");
-}
-
-function showRetry() {
-  show("title", { kind: "error", key: "unreachable" }, () => [
-    button("primary", words.text("try_again"), () => location.reload()),
-  ]);
-}
-
-// show puts a card on the page: its title, a message or none, and the rest. After a message the focus goes to what can be
-// done about it; without one nothing has happened yet that would make moving it welcome.
-function show(title, message, parts) {
   redraw = () => {
-    place("title").textContent = words.text(title);
+    place("title").textContent = words.text("title");
     place("status").textContent = "";
     const text = message && words.text(message.key);
     place("alert").replaceChildren(...(text ? [note(message.kind, message.said ? `${text} (${message.said})` : text)] : []));
-    place("step").replaceChildren(...parts());
-    if (message) place("step").querySelector("button")?.focus();
+    place("step").replaceChildren(
+      element("p", { class: "lead" }, words.text("sign_in_text")),
+      button("primary", words.text("sign_in"), async () => location.assign(await signInAddress())));
+    if (message) place("step").querySelector("button").focus();
   };
   redraw();
 }

@@ -12,7 +12,7 @@ let codeNeeded = document.documentElement.dataset.setupCode === "required";
 let redraw = () => {};
 
 async function main() {
-  words = await speak(["onboarding", "authorize"], (changed) => {
+  words = await speak((changed) => {
     words = changed;
     redraw();
   });

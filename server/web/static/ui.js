@@ -74,19 +74,27 @@ export function problemsOf(fields, values) {
 // withoutBlanks takes what people put into a one-time code for readability out again (login-page.md §9).
 export const withoutBlanks = (code) => code.replaceAll(/\s/gu, "");
 
-// speak loads the words of the page, in the stored or the browser's language, and puts them into what the page already
-// shows. It calls again whenever another language is chosen.
-export async function speak(sections, again) {
+// speak loads the words of the page, in the stored language or the one in which the server sent the page, and puts them
+// into what the page already shows. Whenever another language is chosen it calls again, or else loads the page anew.
+export async function speak(again = null) {
   const page = document.documentElement;
   const available = page.dataset.languages.split(" ");
-  const language = chooseLanguage(storedLanguage(), navigator.languages ?? [], available);
-  const tables = await Promise.all([...new Set([language, "en"])].map(catalogue));
-  const words = new Words(tables, sections.map((section) => `ui.panel.page-${section}.`));
-  page.lang = language;
-  page.dir = direction(language);
-  for (const node of document.querySelectorAll("[data-text]")) node.textContent = words.text(node.dataset.text);
-  offerLanguages(available, language, words, async () => again(await speak(sections, again)));
+  const language = chooseLanguage(storedLanguage(), [page.lang], available);
+  const words = new Words([await catalogue(language)], page.dataset.sections.split(" ").map((section) => `ui.panel.page-${section}.`));
+  if (language !== page.lang) {
+    if (storeLanguage(language) && !again) return reload();
+    page.lang = language;
+    page.dir = direction(language);
+    for (const node of document.querySelectorAll("[data-text]")) node.textContent = words.text(node.dataset.text);
+  }
+  offerLanguages(available, language, words, async () => (again ? again(await speak(again)) : reload()));
   return words;
+}
+
+// reload gets the page again; nothing is worth doing on this one any more.
+function reload() {
+  location.reload();
+  return new Promise(() => {});
 }
 
 function storedLanguage() {
@@ -97,6 +105,19 @@ function storedLanguage() {
   }
 }
 
+// storeLanguage keeps a choice where this page finds it again, and where the server does; it says whether that will.
+export function storeLanguage(language) {
+  const path = new URL("../", import.meta.url).pathname;
+  document.cookie = `latchkey_language=${language}; Path=${path}; Max-Age=31536000; SameSite=Lax`;
+  try {
+    localStorage.setItem("selectedLanguage", JSON.stringify(language));
+  } catch {
+    // Without storage the cookie alone decides.
+  }
+  return document.cookie.includes(`latchkey_language=${language}`);
+}
+
+// catalogue has every text: what a language lacks, the server filled in from English (login-page.md §11).
 async function catalogue(language) {
   try {
     const answer = await fetch(new URL(`i18n/${language}.json`, import.meta.url), { credentials: "same-origin" });
@@ -116,11 +137,7 @@ function offerLanguages(available, current, words, changed) {
   });
   const choose = element("select", { id: "language" }, ...options);
   choose.addEventListener("change", () => {
-    try {
-      localStorage.setItem("selectedLanguage", JSON.stringify(choose.value));
-    } catch {
-      // Without storage the choice holds for nothing; the browser's languages decide again.
-    }
+    storeLanguage(choose.value);
     changed();
   });
   const hadFocus = document.activeElement?.id === "language";
@@ -139,6 +156,9 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+// bold sets off what was filled into a text, whatever the direction that it is written in.
+export const bold = (parts) => parts.map(({ text, name }) => (name ? element("strong", {}, element("bdi", {}, text)) : text));
+
 // note is a box with a message: kind is "info", "warning" or "error".
 export const note = (kind, ...children) => element("div", { class: `note note-${kind}` }, ...children);
 
@@ -152,18 +172,22 @@ export function button(kind, text, action) {
 // Form shows the fields that the server (or the page) wants. A field is an entry of a data_schema, which a page may extend
 // by autocomplete, hint and focus. Labels and messages are given as functions of the field, so that the form
 // knows no key of its own but those of its buttons.
+//
+// A form that asks for nothing but one choice needs no second click: each option is a button that sends it.
 export class Form {
   #fields;
   #words;
   #controls = new Map(); // by field name: {input, read}
   node;
 
-  constructor({ fields, values = {}, label, words, submit, onSubmit, extra = [] }) {
+  constructor({ fields, values = {}, label, words, submit, onSubmit, extra = [], id = "field" }) {
     this.#fields = fields;
     this.#words = words;
-    const rows = fields.map((field, i) => this.#row({ ...field, label: label(field) }, `field-${i}`, values[field.name]));
-    this.button = element("button", { type: "submit", class: "button primary" }, submit);
-    this.node = element("form", { novalidate: true, class: "form" }, ...rows, ...extra, this.button);
+    const oneClick = fields.length === 1 && fields[0].type === "select" && fields[0].options?.length > 0;
+    this.button = element("button", { type: "submit", class: "button primary", hidden: oneClick }, submit);
+    const kind = oneClick ? "choice" : null;
+    const rows = fields.map((field, i) => this.#row({ ...field, label: label(field) }, `${id}-${i}`, values[field.name], kind));
+    this.node = element("form", { novalidate: true, class: "form" }, ...(oneClick ? [...extra, ...rows] : [...rows, ...extra]), this.button);
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!this.button.disabled) onSubmit(this);
@@ -204,6 +228,7 @@ export class Form {
   wait(waiting, text) {
     this.button.disabled = waiting;
     this.button.textContent = text;
+    for (const { wait } of this.#controls.values()) wait?.(waiting);
     this.node.setAttribute("aria-busy", String(waiting));
     if (waiting) for (const { hide } of this.#controls.values()) hide?.();
   }
@@ -221,8 +246,8 @@ export class Form {
     return this.#controls.has(name);
   }
 
-  #row(field, id, value) {
-    const control = this.#control(field, id, value ?? field.default);
+  #row(field, id, value, kind) {
+    const control = kind === "choice" ? choices(field, id, () => this.node.requestSubmit()) : this.#control(field, id, value ?? field.default);
     const message = element("p", { id: `${id}-error`, class: "field-error" });
     const hint = field.hint ? element("p", { id: `${id}-hint`, class: "hint" }, field.hint) : null;
     control.described ??= control.input;
@@ -242,7 +267,7 @@ export class Form {
       case "float":
         return number(field, id, value);
       default:
-        return field.name.includes("password") ? password(field, id, value, this.#words) : textBox(field, id, value);
+        return field.secret || field.name.includes("password") ? password(field, id, value, this.#words) : textBox(field, id, value);
     }
   }
 }
@@ -323,6 +348,25 @@ function radios(field, id, value) {
   const node = element("fieldset", {}, element("legend", {}, field.label), ...labels);
   const input = inputs.find((one) => one.checked) ?? inputs[0] ?? node;
   return { node, input, described: node, labelled: true, read: () => inputs.find((one) => one.checked)?.value };
+}
+
+// choices are buttons, one for each option of a select.
+function choices(field, id, submit) {
+  let chosen;
+  const buttons = optionsOf(field).map((option, i) => {
+    const one = button("quiet", option.label, () => {
+      chosen = option.value;
+      submit();
+    });
+    one.id = i ? `${id}-${i}` : id;
+    one.value = option.value;
+    return one;
+  });
+  const node = element("fieldset", { class: "choices" }, element("legend", {}, field.label), ...buttons);
+  const wait = (waiting) => {
+    for (const one of buttons) one.disabled = waiting;
+  };
+  return { node, input: buttons[0], described: node, labelled: true, read: () => chosen, wait };
 }
 
 function dropDown(field, id, value) {

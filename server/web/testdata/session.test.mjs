@@ -1,9 +1,9 @@
-// The home page's sign-in, with storage and server played by the test.
+// The sign-in of the server's own pages, with storage and server played by the test.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { root } from "../static/oauth.js";
 import {
-  Refused, accept, authorizeAddress, begin, callbackAddress, continuesElsewhere, end, known, readCallback, whoAmI,
+  Refused, accept, authorizeAddress, begin, callbackAddress, continuesElsewhere, pathOf, readCallback,
 } from "../static/session.js";
 
 function storage() {
@@ -17,36 +17,13 @@ function storage() {
 
 let sent = [];
 let answer = null;
-let refuseAccess = new Set();
-
-// Socket plays the WebSocket API: an access token in refuseAccess is invalid, any other belongs to Anna.
-class Socket extends EventTarget {
-  constructor() {
-    super();
-    queueMicrotask(() => this.dispatchEvent(new Event("open")));
-  }
-
-  send(text) {
-    const message = JSON.parse(text);
-    const say = (data) => queueMicrotask(() => this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(data) })));
-    if (message.type === "auth") say(refuseAccess.has(message.access_token) ? { type: "auth_invalid", message: "Invalid" } : { type: "auth_ok" });
-    else say({ id: message.id, type: "result", success: true, result: { name: "Anna" } });
-  }
-
-  close() {
-    queueMicrotask(() => this.dispatchEvent(new Event("close")));
-  }
-}
 
 beforeEach(() => {
   globalThis.sessionStorage = storage();
-  globalThis.localStorage = storage();
-  globalThis.WebSocket = Socket;
   sent = [];
-  refuseAccess = new Set();
-  answer = [200, { access_token: "A", refresh_token: "R", expires_in: 1800 }];
-  globalThis.fetch = async (url, { body }) => {
-    sent.push({ path: String(url).replace(/^.*\/(?=auth\/)/, ""), ...Object.fromEntries(body) });
+  answer = [200, {}];
+  globalThis.fetch = async (url, { method, headers, body }) => {
+    sent.push({ method, path: String(url).slice(root.href.length), page: headers["X-Latchkey-Page"], ...Object.fromEntries(body) });
     return new Response(JSON.stringify(answer[1]), { status: answer[0] });
   };
 });
@@ -69,36 +46,47 @@ test("the first account's code is found again by the home page", () => {
   assert.equal(readCallback("?auth_callback=1&code=C&storeToken=true").storeToken, true);
 });
 
-test("a return is exchanged once, with the proof of who began it", async () => {
+test("a return begins a session once, with the proof of who began it, and goes on to the account", async () => {
   const { state, challenge } = await begin();
   assert.equal(typeof challenge, "string");
-  assert.equal(await accept({ code: "C", state, storeToken: false }), true);
-  assert.equal(sent[0].path, "auth/token");
-  assert.equal(sent[0].grant_type, "authorization_code");
-  assert.equal(sent[0].client_id, root.href);
-  assert.match(sent[0].code_verifier, /^[0-9a-f]{64}$/);
-  assert.equal(known(), true);
-  assert.equal(await accept({ code: "C", state, storeToken: false }), false);
+  assert.equal((await accept({ code: "C", state, storeToken: false })).href, `${root.href}account`);
+  const { code_verifier: verifier, ...rest } = sent[0];
+  assert.deepEqual(rest, { method: "POST", path: "session", page: "1", client_id: root.href, code: "C" });
+  assert.match(verifier, /^[0-9a-f]{64}$/);
+  assert.equal(await accept({ code: "C", state, storeToken: false }), null);
   assert.equal(sent.length, 1);
 });
 
-test("a return that nobody here asked for is not exchanged", async () => {
+test("a return that nobody here asked for begins nothing", async () => {
   for (const callback of [{ code: "C", state: "" }, { code: "C", state: "other" }, { code: "", state: null }]) {
     const { state } = await begin();
-    assert.equal(await accept({ storeToken: false, ...callback, state: callback.state ?? state }), false);
+    assert.equal(await accept({ storeToken: false, ...callback, state: callback.state ?? state }), null);
   }
   assert.equal(sent.length, 0);
-  assert.equal(known(), false);
 });
 
-test("spec: login-page.md, P-27: tokens stay in the browser only when asked to", async () => {
+test("spec: login-page.md, P-27: the session is kept only when asked to", async () => {
   for (const storeToken of [false, true]) {
     const { state } = await begin({ withProof: false });
     await accept({ code: "C", state, storeToken });
-    assert.equal(localStorage.getItem("latchkey.tokens") !== null, storeToken);
-    assert.equal(sessionStorage.getItem("latchkey.tokens") !== null, !storeToken);
   }
+  assert.deepEqual(sent.map(({ keep }) => keep), [undefined, "true"]);
   assert.equal("code_verifier" in sent[0], false);
+});
+
+test("it goes on to the page that was wanted, if that is one of this server's", async () => {
+  for (const [next, target] of [["admin/users?q=x", "admin/users?q=x"], ["", "account"], ["https://evil.example/", "account"],
+    ["//evil.example/", "account"], ["javascript:alert(1)", "account"], ["../elsewhere", "account"]]) {
+    const { state } = await begin({ next });
+    assert.equal((await accept({ code: "C", state, storeToken: false })).href, root.href + target, next);
+  }
+});
+
+test("an address is one of this server's only below its root", () => {
+  assert.equal(pathOf("https://home.example/hub/account?a=1#x", home), "account?a=1");
+  for (const address of ["https://home.example/", "https://home.example/hubris", "https://evil.example/hub/account", "no address"]) {
+    assert.equal(pathOf(address, home), "", address);
+  }
 });
 
 test("a refused exchange says why, a broken one is no refusal", async () => {
@@ -108,50 +96,6 @@ test("a refused exchange says why, a broken one is no refusal", async () => {
   const again = await begin();
   answer = [503, {}];
   await assert.rejects(accept({ code: "C", state: again.state, storeToken: false }), (error) => !(error instanceof Refused));
-});
-
-async function signIn() {
-  const { state } = await begin();
-  await accept({ code: "C", state, storeToken: false });
-  sent = [];
-  answer = [200, { access_token: "B", expires_in: 1800 }];
-}
-
-test("a good access token is used as it is", async () => {
-  await signIn();
-  assert.equal((await whoAmI()).name, "Anna");
-  assert.equal(sent.length, 0);
-});
-
-test("an access token that ran out or was refused is replaced once, and the refresh token is kept", async () => {
-  await signIn();
-  refuseAccess.add("A");
-  assert.equal((await whoAmI()).name, "Anna");
-  assert.deepEqual(sent, [{ path: "auth/token", client_id: root.href, grant_type: "refresh_token", refresh_token: "R" }]);
-  const tokens = JSON.parse(sessionStorage.getItem("latchkey.tokens"));
-  assert.equal(tokens.refresh_token, "R");
-  sessionStorage.setItem("latchkey.tokens", JSON.stringify({ ...tokens, expires: 0 }));
-  assert.equal((await whoAmI()).name, "Anna");
-  assert.equal(sent.length, 2);
-});
-
-test("when the fresh access token is refused as well, the person is signed out", async () => {
-  await signIn();
-  refuseAccess = new Set(["A", "B"]);
-  await assert.rejects(whoAmI(), Refused);
-  assert.equal(sent.length, 1);
-});
-
-test("signing out revokes the refresh token first, and keeps it when that fails", async () => {
-  await signIn();
-  answer = [500, {}];
-  await assert.rejects(end());
-  assert.equal(known(), true);
-  answer = [200, {}];
-  await end();
-  assert.equal(sent.at(-1).path, "auth/revoke");
-  assert.equal(sent.at(-1).token, "R");
-  assert.equal(known(), false);
 });
 
 test("spec: onboarding.md, §4: an app that was on its way to signing in is gone on with", () => {
