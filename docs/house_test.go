@@ -13,6 +13,7 @@ import (
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 	"github.com/seed-6a977b3d/latchkey/server"
 	"github.com/seed-6a977b3d/latchkey/server/ban"
+	"github.com/seed-6a977b3d/latchkey/server/pages"
 	"github.com/seed-6a977b3d/latchkey/server/web"
 	"github.com/seed-6a977b3d/latchkey/server/ws"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
@@ -64,12 +65,16 @@ func open(t *testing.T) house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sockets.Shutdown(context.Background()) })
-	pages, err := web.New(web.Options{})
+	bare, err := web.New(web.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, err := pages.New(bare, pages.Options{Manager: h.Manager, Local: h.local, Bans: h.bans, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	api, err := server.New(h.Manager, server.Options{
-		Local: h.local, Onboarding: store, Pages: pages, WebSocket: sockets, Signer: signer, URLs: []string{h.url}, Logger: log,
+		Local: h.local, Onboarding: store, Pages: people, WebSocket: sockets, Signer: signer, URLs: []string{h.url}, Logger: log,
 	})
 	if err != nil {
 		t.Fatal(err)

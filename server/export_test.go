@@ -6,13 +6,14 @@ import "net/http"
 type RouteInfo struct {
 	Method, Path string
 	Open         bool
+	Browser      bool // needs the cookie of a session
 }
 
 // Routes lists the route table.
 func (s *Server) Routes() []RouteInfo {
 	var out []RouteInfo
 	for _, r := range s.routes() {
-		out = append(out, RouteInfo{r.method, r.path, r.access == open})
+		out = append(out, RouteInfo{r.method, r.path, r.access == open, r.access == browser})
 	}
 	return out
 }

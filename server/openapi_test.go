@@ -11,14 +11,6 @@ import (
 	"github.com/seed-6a977b3d/latchkey/server"
 )
 
-// noPages and noSockets stand for what is only asked for whether it is there.
-type noPages struct{}
-
-func (noPages) Authorize() http.Handler  { return http.NotFoundHandler() }
-func (noPages) Onboarding() http.Handler { return http.NotFoundHandler() }
-func (noPages) Home() http.Handler       { return http.NotFoundHandler() }
-func (noPages) Static() http.Handler     { return http.NotFoundHandler() }
-
 // Every row of the table of routes is in docs/openapi.yaml, and nothing else is.
 func TestTheReferenceKnowsEveryRoute(t *testing.T) {
 	text, err := os.ReadFile("../docs/openapi.yaml")
@@ -33,7 +25,7 @@ func TestTheReferenceKnowsEveryRoute(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(withoutParameters(string(text))), &doc); err != nil {
 		t.Fatal(err)
 	}
-	w := newWire(t, setup{server: func(o *server.Options) { o.Pages, o.WebSocket = noPages{}, http.NotFoundHandler() }})
+	w := newWire(t, setup{server: func(o *server.Options) { o.Pages, o.WebSocket = pages{}, http.NotFoundHandler() }})
 	for _, r := range w.server.Routes() {
 		path := strings.ReplaceAll(r.Path, "...}", "}")
 		operation, ok := doc.Paths[path][strings.ToLower(r.Method)]
@@ -41,8 +33,10 @@ func TestTheReferenceKnowsEveryRoute(t *testing.T) {
 			t.Errorf("%s %s is not in the reference", r.Method, path)
 			continue
 		}
-		if open := operation.Security != nil; open != r.Open {
-			t.Errorf("%s %s: the reference says open: %v, the table %v", r.Method, path, open, r.Open)
+		open := operation.Security != nil && len(*operation.Security) == 0
+		browser := operation.Security != nil && len(*operation.Security) == 1
+		if open != r.Open || browser != r.Browser {
+			t.Errorf("%s %s: the reference says open: %v, for browsers: %v; the table %v, %v", r.Method, path, open, browser, r.Open, r.Browser)
 		}
 		delete(doc.Paths[path], strings.ToLower(r.Method))
 	}

@@ -23,6 +23,18 @@ func withOrigin(ctx context.Context, o latchkey.Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
+type schemeKey struct{}
+
+func withScheme(ctx context.Context, scheme string) context.Context {
+	return context.WithValue(ctx, schemeKey{}, scheme)
+}
+
+// schemeOf is the scheme that a trusted proxy says the client used, or nothing.
+func schemeOf(r *http.Request) string {
+	scheme, _ := r.Context().Value(schemeKey{}).(string)
+	return scheme
+}
+
 // OriginFrom returns where the request with this context came from. It reports false outside of a [Server]'s handlers.
 func OriginFrom(ctx context.Context) (latchkey.Origin, bool) {
 	o, ok := ctx.Value(originKey{}).(latchkey.Origin)

@@ -57,6 +57,9 @@ func (s *Server) admit(r *http.Request) (*http.Request, error) {
 	if from.Host != "" {
 		r.Host = from.Host
 	}
+	if from.Scheme != "" {
+		r = r.WithContext(withScheme(r.Context(), from.Scheme))
+	}
 	if s.guard.Banned(r.Context(), from.Origin) {
 		return r, errBanned
 	}
@@ -65,7 +68,11 @@ func (s *Server) admit(r *http.Request) (*http.Request, error) {
 
 // serve runs a route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
-	if rt.access != open {
+	switch rt.access {
+	case browser:
+		s.serveBrowser(w, r, rt)
+		return
+	case bearer:
 		session, err := s.authenticate(r)
 		if err != nil {
 			s.fail(w, r, rt, err)
@@ -97,6 +104,8 @@ type reply struct {
 	text string
 	// retryAfter is the header Retry-After, in seconds; empty for none.
 	retryAfter string
+	// cookie is set when it is not nil.
+	cookie *http.Cookie
 	// noAttempt marks a refusal of what was not even an attempt to sign in.
 	noAttempt bool
 }
@@ -121,6 +130,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a reply) {
 	w.Header().Set("Content-Type", kind)
 	if a.retryAfter != "" {
 		w.Header().Set("Retry-After", a.retryAfter)
+	}
+	if a.cookie != nil {
+		http.SetCookie(w, a.cookie)
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(body) // whoever hung up misses it

@@ -89,17 +89,27 @@ func TestFrameworkErrors(t *testing.T) {
 	}
 }
 
-// pages are the four pages, each of which says which it is.
+// pages are all pages, each of which says which it is.
 type pages struct{}
 
 func (pages) Authorize() http.Handler  { return pageCalled("authorize") }
 func (pages) Onboarding() http.Handler { return pageCalled("onboarding") }
 func (pages) Home() http.Handler       { return pageCalled("home") }
+func (pages) SignIn() http.Handler     { return refusing("sign in") }
+func (pages) Account() http.Handler    { return whoAmI{} }
+func (pages) Admin() http.Handler      { return whoAmI{} }
 func (pages) Static() http.Handler     { return pageCalled("static") }
 
 func pageCalled(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Frame-Options", "DENY")
+		_, _ = io.WriteString(w, name)
+	})
+}
+
+func refusing(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, name)
 	})
 }

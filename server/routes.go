@@ -13,6 +13,8 @@ type access int
 const (
 	// bearer routes need a valid access token or a signed path. It is the zero value: a route is open only if it says so.
 	bearer access = iota
+	// browser routes need the cookie of a session; forms have to be ours. Others are led through the sign-in.
+	browser
 	open
 )
 
@@ -75,8 +77,15 @@ func (s *Server) routes() []route {
 	if s.pages != nil {
 		table = append(table, page("/auth/authorize", own, s.pages.Authorize())...)
 		table = append(table, page("/onboarding.html", sameOrigin, s.pages.Onboarding())...)
-		table = append(table, page("/", sameOrigin, s.pages.Home())...)
 		table = append(table, page("/static/{rest...}", sameOrigin, s.pages.Static())...)
+		table = append(table, page("/", sameOrigin, http.HandlerFunc(s.home))...)
+		table = append(table,
+			route{method: post, path: "/session", access: open, cors: sameOrigin, signsIn: true, secret: true, do: s.beginSession, errors: oauthErrors},
+			route{method: post, path: "/sign-out", access: open, cors: sameOrigin, secret: true, serve: http.HandlerFunc(s.signOut)},
+		)
+		table = append(table, signedIn("/account", s.pages.Account())...)
+		table = append(table, signedIn("/account/{rest...}", s.pages.Account())...)
+		table = append(table, signedIn("/admin/{rest...}", s.pages.Admin())...)
 	}
 	return table
 }
@@ -87,6 +96,15 @@ func page(path string, c crossOrigin, h http.Handler) []route {
 		{method: http.MethodGet, path: path, access: open, cors: c, serve: h},
 		{method: http.MethodHead, path: path, access: open, cors: c, serve: h},
 	}
+}
+
+// signedIn is a page for people who are signed in with a browser, and the forms on it.
+func signedIn(path string, h http.Handler) []route {
+	var rows []route
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		rows = append(rows, route{method: method, path: path, access: browser, cors: sameOrigin, secret: true, serve: h})
+	}
+	return rows
 }
 
 // resource is everything that can be done on one path.

@@ -20,6 +20,8 @@ func TestEveryRouteIsProtectedUnlessItIsListedAsOpen(t *testing.T) {
 		"POST /api/onboarding/users", // until there is an account
 		"GET /auth/authorize", "HEAD /auth/authorize", "GET /onboarding.html", "HEAD /onboarding.html", "GET /", "HEAD /",
 		"GET /static/{rest...}", "HEAD /static/{rest...}",
+		"POST /session",  // with a code
+		"POST /sign-out", // where there is no session, nothing is to be done
 	}
 	w := newHouse(t, setup{server: func(o *server.Options) { o.Pages, o.WebSocket = pages{}, pageCalled("socket") }})
 	access, refresh := w.tokens("anna")
@@ -34,6 +36,10 @@ func TestEveryRouteIsProtectedUnlessItIsListedAsOpen(t *testing.T) {
 			continue
 		}
 		protected++
+		if route.Browser {
+			w.refusesAllButItsCookie(t, route, access)
+			continue
+		}
 		r := request{method: route.Method, path: strings.ReplaceAll(route.Path, "{id}", strings.Repeat("0", 32))}
 		for _, authorization := range []string{
 			"", "Bearer", "Bearer ", "bearer " + access, "BEARER " + access, "Bearer  " + access, "Basic " + access, access,
@@ -55,6 +61,22 @@ func TestEveryRouteIsProtectedUnlessItIsListedAsOpen(t *testing.T) {
 	}
 	if protected == 0 || len(routes) != len(open)+protected {
 		t.Errorf("%d routes, %d listed as open, %d protected", len(routes), len(open), protected)
+	}
+}
+
+// refusesAllButItsCookie: pages for people who are signed in take the cookie of a session and nothing else.
+func (w *wire) refusesAllButItsCookie(t *testing.T, route server.RouteInfo, access string) {
+	t.Helper()
+	path := strings.ReplaceAll(route.Path, "{rest...}", "x")
+	for name, header := range map[string]map[string]string{
+		"nothing": nil, "an access token": {"Authorization": "Bearer " + access},
+		"an access token as a cookie": {"Cookie": "latchkey_session=" + access}, "an empty cookie": {"Cookie": "latchkey_session="},
+		"another's cookie": {"Cookie": "session=" + access},
+	} {
+		a := w.do(request{method: route.Method, path: path, header: header})
+		if a.status != 401 || route.Method != "HEAD" && a.body != "sign in" {
+			t.Errorf("%s %s with %s: %d %s", route.Method, path, name, a.status, a.body)
+		}
 	}
 }
 

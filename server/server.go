@@ -26,14 +26,21 @@ type Redirects interface {
 	Check(ctx context.Context, clientID, redirectURI string, from netip.Addr) error
 }
 
-// Pages are what a browser shows. Each answers GET and HEAD.
+// Pages are what a browser shows. Each answers GET and HEAD, and finds who is signed in with [SessionFrom].
 type Pages interface {
 	// Authorize is the sign-in page, GET /auth/authorize.
 	Authorize() http.Handler
 	// Onboarding is the page that creates the first account, GET /onboarding.html.
 	Onboarding() http.Handler
-	// Home is the page at the root.
+	// Home is the page at the root for who is not signed in. It is where a sign-in of our own pages comes back to.
 	Home() http.Handler
+	// SignIn stands in the place of a page that needs a sign-in, and leads through it.
+	SignIn() http.Handler
+	// Account is /account and everything below it, for who is signed in. It answers POST as well: forms carry
+	// [FormToken].
+	Account() http.Handler
+	// Admin is the same below /admin/. It makes sure itself that only administrators get in.
+	Admin() http.Handler
 	// Static is everything below /static/.
 	Static() http.Handler
 }

@@ -39,43 +39,59 @@ func (s *Server) token(r *http.Request) (reply, error) {
 
 // exchangeCode makes the first tokens of a sign-in (http-auth.md §7.1).
 func (s *Server) exchangeCode(r *http.Request, in form) (reply, error) {
+	g, err := s.redeem(r, in)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{json: tokens{
+		AccessToken: g.access, TokenType: "Bearer", RefreshToken: g.refresh.Secret.Reveal(),
+		ExpiresIn: seconds(g.refresh.AccessTokenExpiration), Provider: g.provider,
+	}}, nil
+}
+
+// grant is what an authorization code is worth: a refresh token, a first access token made with it, and the type of the
+// provider that knew the person.
+type grant struct {
+	refresh          latchkey.RefreshToken
+	access, provider string
+}
+
+// redeem takes the authorization code of a form.
+func (s *Server) redeem(r *http.Request, in form) (grant, error) {
 	ctx, from, clientID := r.Context(), originOf(r), in["client_id"]
 	if err := indieauth.CheckClientID(clientID); err != nil {
-		return reply{}, err
+		return grant{}, err
 	}
 	code, err := s.manager.TakeCode(ctx, clientID, latchkey.Secret(in["code"]), latchkey.PurposeAuthorize)
 	if err != nil {
-		return reply{}, err
+		return grant{}, err
 	}
 	if verifier := in["code_verifier"]; !code.MeetsChallenge(verifier) {
 		if verifier == "" {
-			return reply{}, errTokenRequest
+			return grant{}, errTokenRequest
 		}
-		return reply{}, errTokenGrant
+		return grant{}, errTokenGrant
 	}
 	user, err := s.manager.GetOrCreateUser(ctx, code.Credentials)
 	if err != nil {
-		return reply{}, err
+		return grant{}, err
 	}
 	if err := user.MayAuthenticate(&from); err != nil {
-		return reply{}, err
+		return grant{}, err
 	}
 	refresh, err := s.manager.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
 		UserID: user.ID, ClientID: latchkey.Text(clientID), Credentials: &code.Credentials,
 	})
 	if err != nil {
-		return reply{}, goneAsCode(err)
+		return grant{}, goneAsCode(err)
 	}
 	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.Addr)
 	if err != nil {
 		// Nobody will ever learn this refresh token (T-3). It goes even when the client hung up.
 		gone := s.manager.RemoveRefreshToken(context.WithoutCancel(ctx), refresh.ID)
-		return reply{}, errors.Join(goneAsCode(err), gone)
+		return grant{}, errors.Join(goneAsCode(err), gone)
 	}
-	return reply{json: tokens{
-		AccessToken: access, TokenType: "Bearer", RefreshToken: refresh.Secret.Reveal(),
-		ExpiresIn: seconds(refresh.AccessTokenExpiration), Provider: code.Credentials.Provider.Type,
-	}}, nil
+	return grant{refresh, access, code.Credentials.Provider.Type}, nil
 }
 
 // refresh makes another access token. The refresh token stays the same (http-auth.md §7.2, T-4).

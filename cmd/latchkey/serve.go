@@ -20,6 +20,7 @@ import (
 	"github.com/seed-6a977b3d/latchkey/indieauth"
 	"github.com/seed-6a977b3d/latchkey/server"
 	"github.com/seed-6a977b3d/latchkey/server/ban"
+	"github.com/seed-6a977b3d/latchkey/server/pages"
 	"github.com/seed-6a977b3d/latchkey/server/web"
 	"github.com/seed-6a977b3d/latchkey/server/ws"
 )
@@ -171,14 +172,20 @@ func newWire(
 		return nil, err
 	}
 	var api *server.Server // carries the pages, which ask it
-	pages, err := web.New(web.Options{
+	bare, err := web.New(web.Options{
 		SetupCodeNeeded: func(r *http.Request) bool { return api.SetupCodeNeeded(r) },
 	})
 	if err != nil {
 		return nil, err
 	}
+	people, err := pages.New(bare, pages.Options{
+		Manager: r.Manager, Local: r.Local, Bans: guard.List(), Lookup: r.Lookup, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	api, err = server.New(r.Manager, server.Options{
-		Local: r.Local, Onboarding: r.Store, SetupCode: code, Pages: pages, WebSocket: sockets, Signer: signer,
+		Local: r.Local, Onboarding: r.Store, SetupCode: code, Pages: people, WebSocket: sockets, Signer: signer,
 		Redirects: &indieauth.Checker{Fetcher: &indieauth.PageFetcher{KeepFor: keepPages}}, Guard: guard,
 		TrustedProxies: c.HTTP.TrustedProxies, CORSOrigins: c.HTTP.CORSAllowedOrigins, URLs: c.URLs, Logger: logger,
 	})

@@ -1,0 +1,86 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/server/web"
+)
+
+// The refusals of the pages themselves.
+var (
+	errAdminsOnly = errors.New("this page is for administrators")
+)
+
+// problem is the table of errors: what a person is told, or nil for what nobody here knows.
+func problem(err error) *web.Text {
+	var wait *latchkey.TooManyAttempts
+	if errors.As(err, &wait) {
+		return web.Say("problem.too_many_attempts", "seconds", int(wait.Wait/time.Second)+1)
+	}
+	for _, row := range []struct {
+		err error
+		key string
+	}{
+		{errAdminsOnly, "admins_only"},
+		{latchkey.ErrLastAdmin, "last_admin"},
+		{latchkey.ErrOwnerDeactivated, "owner_deactivated"},
+		{latchkey.ErrUnknownGroup, "unknown_group"},
+		{latchkey.ErrInvalidAuth, "wrong_password"},
+		{latchkey.ErrUnavailable, "unavailable"},
+		{homeassistant.ErrUsernameTaken, "username_taken"},
+		{homeassistant.ErrNotNormalized, "username_not_normalized"},
+		{homeassistant.ErrEmptyUsername, "username_empty"},
+		{homeassistant.ErrUnusableUsername, "username_unusable"},
+		{latchkey.ErrNotFound, "not_found"},
+	} {
+		if errors.Is(err, row.err) {
+			return web.Say("problem." + row.key)
+		}
+	}
+	var own *latchkey.Error
+	if errors.As(err, &own) {
+		return web.Say("problem.other", "text", own.Text)
+	}
+	return nil
+}
+
+// status is the one that an error is answered with.
+func status(err error) int {
+	switch {
+	case errors.Is(err, errAdminsOnly):
+		return http.StatusForbidden
+	case isNotFound(err):
+		return http.StatusNotFound
+	case errors.Is(err, latchkey.ErrUnavailable):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, latchkey.ErrConflict):
+		return http.StatusConflict
+	case problem(err) != nil:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusInternalServerError
+}
+
+// fail answers with a page that says what went wrong.
+func (v *visit) fail(err error) {
+	if errors.Is(err, context.Canceled) {
+		return // nobody is there any more
+	}
+	code, told := status(err), problem(err)
+	if told == nil {
+		told = web.Say("problem.unknown")
+		v.Logger.Error("page failed", "method", v.r.Method, "path", v.r.URL.Path, "error", err)
+	}
+	if code == http.StatusServiceUnavailable {
+		v.w.Header().Set("Retry-After", "1")
+	}
+	if err := v.answer(code, "failed.html", web.View{Title: web.Say("problem.title"), Problem: told}); err != nil {
+		v.Logger.Error("the page for an error cannot be made", "path", v.r.URL.Path, "error", err)
+		v.w.WriteHeader(http.StatusInternalServerError)
+	}
+}

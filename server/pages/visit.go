@@ -1,0 +1,153 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/server"
+	"github.com/seed-6a977b3d/latchkey/server/web"
+)
+
+// house is what all pages are made with.
+type house struct {
+	Options
+	templates *web.Templates
+}
+
+// visit is one request of somebody who is signed in.
+type visit struct {
+	*house
+	w       http.ResponseWriter
+	r       *http.Request
+	session latchkey.Session
+}
+
+// action answers a visit. Its error becomes a page that says what went wrong.
+type action func(*visit) error
+
+// routes are actions by method and path, as [http.ServeMux] reads them.
+type routes map[string]action
+
+// mux serves routes to those whom the guard lets in.
+func (h *house) mux(table routes, guard func(action) action) http.Handler {
+	mux := http.NewServeMux()
+	for pattern, do := range table {
+		mux.Handle(pattern, h.handler(guard(do)))
+	}
+	mux.Handle("/", h.handler(guard(func(*visit) error { return latchkey.ErrNotFound })))
+	return mux
+}
+
+func (h *house) handler(do action) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := server.SessionFrom(r.Context())
+		v := &visit{h, w, r, session}
+		if err := do(v); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+func (*house) anyone(do action) action { return do }
+
+// adminOnly lets administrators in, the owner among them.
+func (*house) adminOnly(do action) action {
+	return func(v *visit) error {
+		if !v.session.User.IsAdmin() {
+			return errAdminsOnly
+		}
+		return do(v)
+	}
+}
+
+// ctx is the context of the request.
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// user is who is signed in.
+func (v *visit) user() latchkey.User { return v.session.User }
+
+// field is what was typed into a field of the form.
+func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
+
+// text is what was typed into a field, without white space around it.
+func (v *visit) text(name string) string { return strings.TrimSpace(v.field(name)) }
+
+// show answers with a page.
+func (v *visit) show(name string, view web.View) error { return v.answer(http.StatusOK, name, view) }
+
+// again answers with the page of a form that was refused.
+func (v *visit) again(name string, view web.View) error {
+	return v.answer(http.StatusUnprocessableEntity, name, view)
+}
+
+func (v *visit) answer(status int, name string, view web.View) error {
+	view.Person, view.Admin = nameOf(v.user()), v.user().IsAdmin()
+	view.FormToken = server.FormToken(v.ctx())
+	if view.Done == nil {
+		view.Done = v.done()
+	}
+	return v.templates.Show(v.w, v.r, status, name, view)
+}
+
+// done is what the address says was just done. Only texts that are made for that are shown.
+func (v *visit) done() *web.Text {
+	key := v.r.URL.Query().Get("done")
+	if key == "" || !v.templates.Has("done."+key) {
+		return nil
+	}
+	return web.Say("done." + key)
+}
+
+// goTo leads on to a page below the server's root, which says that something was done if that has a name.
+func (v *visit) goTo(path, done string) error {
+	if done != "" {
+		before, mark, marked := strings.Cut(path, "#")
+		separator := "?"
+		if strings.Contains(before, "?") {
+			separator = "&"
+		}
+		path = before + separator + "done=" + url.QueryEscape(done)
+		if marked {
+			path += "#" + mark
+		}
+	}
+	v.w.Header().Set("Location", web.Root(v.r)+path)
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// freshFor is how long after a sign-in it may be changed how an account is protected (security.md 16).
+const freshFor = 15 * time.Minute
+
+// fresh is an action that needs a recent sign-in. Without one the page says so, and leads through a sign-in and back.
+func fresh(do action) action {
+	return func(v *visit) error {
+		if age := time.Since(v.session.Token.CreatedAt); age > freshFor || age < -time.Minute {
+			return v.answer(http.StatusForbidden, "again.html", web.View{
+				Title: web.Say("again.title"), Scripts: []string{"again.js"},
+			})
+		}
+		return do(v)
+	}
+}
+
+// nameOf is what a person is called.
+func nameOf(u latchkey.User) string {
+	if u.Name.Text != "" {
+		return u.Name.Text
+	}
+	for _, c := range u.Credentials {
+		if c.Subject() != "" {
+			return c.Subject()
+		}
+	}
+	return u.ID
+}
+
+// isNotFound is a shorthand for the plainest of errors.
+func isNotFound(err error) bool { return errors.Is(err, latchkey.ErrNotFound) }
