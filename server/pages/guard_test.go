@@ -1,0 +1,89 @@
+package pages_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-6a977b3d/latchkey/server/pages"
+)
+
+// split tells the method of a route from a path that it answers. Ids are those of things that do not exist.
+func split(route string) (method, path string) {
+	method, path, _ = strings.Cut(route, " ")
+	return method, strings.NewReplacer("{id}", strings.Repeat("0", 32), "{module}", "totp", "{token}", strings.Repeat("0", 32)).Replace(path)
+}
+
+// spec: security.md 37, 42: whatever page it is, nobody may frame it, keep it or learn from it where somebody came from
+func TestEveryPageIsGuarded(t *testing.T) {
+	b := open(t).signIn("anna")
+	for _, route := range pages.Routes() {
+		method, path := split(route)
+		p := b.do(method, path, url.Values{})
+		for header, want := range map[string]string{
+			"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		} {
+			if got := p.header.Get(header); got != want && !(method == http.MethodPost && header == "X-Frame-Options") {
+				t.Errorf("%s: %s is %q, want %q", route, header, got, want)
+			}
+		}
+		csp := p.header.Get("Content-Security-Policy")
+		if method == http.MethodGet && (!strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe")) {
+			t.Errorf("%s: Content-Security-Policy is %q", route, csp)
+		}
+		for _, n := range append(p.all("script"), p.all("style")...) {
+			if attribute(n, "src") == "" || readableSource(n) != "" {
+				t.Errorf("%s: a script or style of its own: %s", route, readableSource(n))
+			}
+		}
+	}
+}
+
+// No form does anything without the token of the session, and none that stands in a page lacks it.
+func TestEveryFormIsOurs(t *testing.T) {
+	b := open(t).signIn("anna")
+	for _, route := range pages.Routes() {
+		method, path := split(route)
+		if method == http.MethodPost {
+			if p := b.do(method, path, url.Values{"name": {"x"}}); p.status != http.StatusForbidden {
+				t.Errorf("%s without the token: %d %s", route, p.status, p.text)
+			}
+			continue
+		}
+		for _, form := range b.get(path).all("form") {
+			if strings.EqualFold(attribute(form, "method"), "post") && filled(form).Get("form_token") == "" {
+				t.Errorf("%s: a form without the token", route)
+			}
+		}
+	}
+}
+
+// Pages for administrators are for nobody else.
+func TestAdministrationIsForAdministrators(t *testing.T) {
+	h := open(t)
+	h.person("ben", nil)
+	b := h.signIn("ben")
+	token := formToken(t, b.get("/account"))
+	for _, route := range pages.Routes() {
+		method, path := split(route)
+		if !strings.HasPrefix(path, "/admin/") {
+			continue
+		}
+		b.do(method, path, url.Values{"form_token": {token}}).is(http.StatusForbidden, "This page is for administrators.")
+	}
+	b.get("/admin/nothing").is(http.StatusForbidden)
+}
+
+// What is sent to a page can be asked for as well: a sign-in in between, or another language, comes back to it.
+func TestEveryAddressOfAFormAnswersGet(t *testing.T) {
+	all := map[string]bool{}
+	for _, route := range pages.Routes() {
+		all[route] = true
+	}
+	for route := range all {
+		if path, ok := strings.CutPrefix(route, "POST "); ok && !all["GET "+path] {
+			t.Errorf("%s: there is no GET", route)
+		}
+	}
+}
