@@ -47,7 +47,10 @@ func parseHass(text string) (StoreAddress, error) {
 // openHass opens a .storage folder of Home Assistant.
 func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
 	if !c.MustExist && !c.Store.Follow && !c.ReadOnly {
-		if err := os.Mkdir(c.Store.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		err := os.Mkdir(c.Store.Path, 0o700)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w: let this program's user use the folder above it, or name another one", err)
+		} else if err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("%w: make the folder above it first, or name another one", err)
 		}
 	}

@@ -167,14 +167,23 @@ func (c Config) BanFile() string {
 // homeAssistant is the configuration folder of a Home Assistant, in which its .storage folder is.
 func (c Config) homeAssistant() string { return filepath.Dir(filepath.Clean(c.Store.Path)) }
 
-// Bans returns the list of banned addresses that is in files. Beside a Home Assistant that is followed its bans count as
-// well.
-func (c Config) Bans(logger *slog.Logger) ban.List {
-	own := ban.NewFile(c.BanFile(), logger)
-	if !c.Store.Follow {
-		return own
+// BanFiles are the paths of all lists that count: beside a Home Assistant that is followed its own does as well.
+func (c Config) BanFiles() []string {
+	paths := []string{c.BanFile()}
+	if c.Store.Follow {
+		paths = append(paths, filepath.Join(c.homeAssistant(), ban.FileName))
 	}
-	return ban.Beside(own, ban.NewFile(filepath.Join(c.homeAssistant(), ban.FileName), logger))
+	return paths
+}
+
+// Bans returns the list of banned addresses that is in files.
+func (c Config) Bans(logger *slog.Logger) ban.List {
+	paths := c.BanFiles()
+	var list ban.List = ban.NewFile(paths[0], logger)
+	for _, theirs := range paths[1:] {
+		list = ban.Beside(list, ban.NewFile(theirs, logger))
+	}
+	return list
 }
 
 // readURL reads an address of this server: scheme and host, as the server takes it.

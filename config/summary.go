@@ -120,7 +120,7 @@ func (c Config) banPlace() string {
 	if c.Store.HasBans() {
 		return "none: the store keeps the list"
 	}
-	return c.BanFile()
+	return listed(c.BanFiles())
 }
 
 func prefixes(networks []netip.Prefix) []string {

@@ -183,17 +183,27 @@ func (e *examination) bans(h house) {
 		e.add(Bans, Note, "", "nobody is kept out, because ip_ban_enabled is false")
 		return
 	}
-	path := e.config.BanFile()
-	banned, problems, err := ban.Examine(path)
-	switch {
-	case isMissing(err):
-		never := ""
-		if threshold == ban.Never {
-			never = ", and failed logins add none, because login_attempts_threshold is not set"
+	missing, paths := 0, e.config.BanFiles()
+	for _, path := range paths {
+		if _, _, err := ban.Examine(path); isMissing(err) {
+			missing++
+			continue
 		}
-		e.ok(Bans, "no address is banned%s", never)
+		e.banFile(path)
+	}
+	if missing < len(paths) {
 		return
-	case err != nil:
+	}
+	never := ""
+	if threshold == ban.Never {
+		never = ", and failed logins add none, because login_attempts_threshold is not set"
+	}
+	e.ok(Bans, "no address is banned%s", never)
+}
+
+func (e *examination) banFile(path string) {
+	banned, problems, err := ban.Examine(path)
+	if err != nil {
 		e.add(Bans, Error, "mend the file with an editor, or delete it to lift all bans", "%s is not readable, so nobody is banned: %v", path, err)
 		return
 	}

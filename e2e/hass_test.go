@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,14 +18,64 @@ import (
 )
 
 // storage is a .storage folder of a Home Assistant of 2025. Ada signs in with the password test-pass and an authenticator
-// app, and a program has a long-lived token.
+// app, she has a session, and a program has a long-lived token.
 func storage(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), ".storage")
+	fillStorage(t, dir)
+	return dir
+}
+
+func fillStorage(t *testing.T, dir string) {
+	t.Helper()
 	if err := os.CopyFS(dir, os.DirFS("../store/hassfile/testdata/2025")); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	edit(t, filepath.Join(dir, "auth"), "1754033400.5", fmt.Sprint(time.Now().Add(24*time.Hour).Unix(), ".5"))
+}
+
+// edit changes a file, which another one takes the place of.
+func edit(t *testing.T, path, old, by string) {
+	t.Helper()
+	text := read(t, path)
+	if !strings.Contains(text, old) {
+		t.Fatalf("%q is not in %s", old, path)
+	}
+	temp := path + ".new"
+	if err := os.WriteFile(temp, []byte(strings.Replace(text, old, by, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// renewed is whether Ada's session, which Home Assistant began, still gives access tokens that are good.
+func renewed(t *testing.T, p *program) bool {
+	t.Helper()
+	res, err := http.PostForm(p.address+"/auth/token", url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {"https://ha.example.org/"}, "refresh_token": {strings.Repeat("a", 128)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var answer struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode == http.StatusOK && p.api(answer.Access) == http.StatusOK
 }
 
 // longLived is the token that Home Assistant gave to the program: it is in no file, but the key that signed it is.
@@ -63,9 +116,19 @@ func TestHomeAssistantsOwnFiles(t *testing.T) {
 	if got := p.api(longLived(t)); got != http.StatusOK {
 		t.Errorf("the long-lived token of Home Assistant: %d", got)
 	}
+	if !renewed(t, p) {
+		t.Error("the session of Home Assistant is refused")
+	}
 	access := adaSignsIn(t, p)
+	second := exec.Command(p.cmd.Path, "serve", "--listen", "127.0.0.1:0", "--store", "hass:"+dir)
+	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), "another latchkey has this folder open") {
+		t.Errorf("a second server on the folder: %v, %s", err, out)
+	}
 	p.kill()
 	p = start(t, "", "--store", "hass:"+dir)
+	if !renewed(t, p) {
+		t.Error("after the server was killed and started again, the session of Home Assistant is refused")
+	}
 	for _, token := range []string{longLived(t), access} {
 		if got := p.api(token); got != http.StatusOK {
 			t.Errorf("after the server was killed and started again: %d", got)
@@ -90,20 +153,10 @@ func TestBesideHomeAssistant(t *testing.T) {
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the file was written: %v", err)
 	}
-	// What is Home Assistant's to change is refused in words.
-	s := p.socket(access)
-	s.send(map[string]any{"id": 1, "type": "auth/delete_refresh_token", "refresh_token_id": "aa11bb22cc33440d85ee66ff77008811"})
-	if answer := s.read(); !strings.Contains(fmt.Sprint(answer["error"]), "kept by Home Assistant") {
-		t.Errorf("deleting a token of Home Assistant: %v", answer)
+	if !renewed(t, p) {
+		t.Error("the session of Home Assistant is refused")
 	}
-	res, err := http.PostForm(p.address+"/auth/revoke", url.Values{"token": {strings.Repeat("c", 128)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusForbidden {
-		t.Errorf("revoking a token of Home Assistant: %s", res.Status)
-	}
+	theirsIsRefused(t, p, access)
 	revoked := strings.Replace(string(before), "aa11bb22cc33440d85ee66ff77008811", "another", 1)
 	if err := os.WriteFile(filepath.Join(dir, "auth"), []byte(revoked), 0o600); err != nil {
 		t.Fatal(err)
@@ -118,6 +171,46 @@ func TestBesideHomeAssistant(t *testing.T) {
 	}
 }
 
+// theirsIsRefused tries to change everything that is Home Assistant's to change, on every way that there is.
+func theirsIsRefused(t *testing.T, p *program, access string) {
+	t.Helper()
+	const (
+		ada    = "3f1c2a9b8d7e4c50a1b2c3d4e5f60718"
+		part   = "c0ffee00c0ff4e00a0ffee00c0ffee00"
+		logger = "aa11bb22cc33440d85ee66ff77008811"
+		local  = "config/auth_provider/homeassistant/"
+	)
+	s := p.socket(access)
+	for n, command := range []map[string]any{
+		{"type": "config/auth/create", "name": "Ben"},
+		{"type": "config/auth/update", "user_id": ada, "name": "Ada L."},
+		{"type": "config/auth/delete", "user_id": part},
+		{"type": local + "create", "user_id": ada, "username": "lovelace", "password": password},
+		{"type": local + "delete", "username": "ada"},
+		{"type": local + "change_password", "current_password": "test-pass", "new_password": password},
+		{"type": local + "admin_change_password", "user_id": ada, "password": password},
+		{"type": local + "admin_change_username", "user_id": ada, "username": "lovelace"},
+		{"type": "auth/delete_refresh_token", "refresh_token_id": logger},
+		{"type": "auth/refresh_token_set_expiry", "refresh_token_id": logger, "enable_expiry": true},
+		{"type": "auth/delete_all_refresh_tokens", "token_type": "long_lived_access_token"},
+		{"type": "auth/depose_mfa", "mfa_module_id": "totp"},
+	} {
+		command["id"] = n + 1
+		s.send(command)
+		if answer := s.read(); !strings.Contains(fmt.Sprint(answer["error"]), "kept by Home Assistant") {
+			t.Errorf("%v is answered %v", command, answer)
+		}
+	}
+	res, err := http.PostForm(p.address+"/auth/revoke", url.Values{"token": {strings.Repeat("c", 128)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusForbidden || !strings.Contains(string(text), "kept by Home Assistant") {
+		t.Errorf("revoking a token of Home Assistant is answered %s, %s, %v", res.Status, text, err)
+	}
+}
+
 // A household moves to a database, and back.
 func TestMovingInAndOut(t *testing.T) {
 	dir := storage(t)
@@ -129,6 +222,9 @@ func TestMovingInAndOut(t *testing.T) {
 	}
 	if got := p.api(longLived(t)); got != http.StatusOK {
 		t.Errorf("the long-lived token after the move: %d", got)
+	}
+	if !renewed(t, p) {
+		t.Error("the session of Home Assistant ended with the move")
 	}
 	access := adaSignsIn(t, p)
 	if p.api(access) != http.StatusOK {
@@ -158,5 +254,28 @@ func TestMovingInAndOut(t *testing.T) {
 	kept, _ := filepath.Glob(filepath.Join(dir, "auth.backup-*"))
 	if len(kept) != 1 {
 		t.Errorf("kept are %v", kept)
+	}
+}
+
+// A password that belongs to no login makes an administrator of whoever knows it, in Home Assistant. It does not move in
+// unnoticed.
+func TestAPasswordOfNobodyDoesNotMoveIn(t *testing.T) {
+	dir := storage(t)
+	edit(t, filepath.Join(dir, "auth_provider.homeassistant"), `"username": "ada"`, `"username": "eve"`)
+	p := start(t, "")
+	for _, more := range [][]string{{"--dry-run"}, nil} {
+		table := p.run("", append([]string{"import", "hass:" + dir}, more...)...)
+		if !strings.Contains(table, "it belongs to nobody, and would make an administrator of whoever knows it") ||
+			!strings.Contains(table, "1 left behind") {
+			t.Errorf("import %v: %s", more, table)
+		}
+	}
+	login := p.post("/auth/login_flow", http.StatusOK, map[string]any{
+		"client_id": client, "redirect_uri": client, "handler": []any{"homeassistant", nil},
+	})
+	step := "/auth/login_flow/" + login["flow_id"].(string)
+	answer := p.post(step, http.StatusOK, map[string]any{"client_id": client, "username": "eve", "password": "test-pass"})
+	if fmt.Sprint(answer["errors"]) != "map[base:invalid_auth]" {
+		t.Errorf("eve signs in: %v", answer)
 	}
 }

@@ -43,6 +43,7 @@ type snapshot struct {
 	entities, device fs.FileInfo // nil if there was no file
 	deviceOf         map[string]string
 	areaOf           map[string]string
+	problem          string // what was wrong with the files, which is logged once
 }
 
 // Open reads the registries of a folder. Files that are missing are empty registries; one that cannot be read is an error
@@ -81,9 +82,13 @@ func (r *Registry) now() *snapshot {
 	}
 	defer r.mu.Unlock()
 	next := *r.known.Load()
+	problem := ""
 	if err := r.refresh(&next); err != nil {
-		r.log.Error("where things are cannot be read anew", "error", err)
+		if problem = err.Error(); problem != next.problem {
+			r.log.Error("where things are cannot be read anew", "error", err)
+		}
 	}
+	next.problem = problem
 	r.known.Store(&next)
 	return &next
 }

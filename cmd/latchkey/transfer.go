@@ -65,14 +65,24 @@ func (c *transferFlags) stores(p *program, address string) (own, other config.Co
 }
 
 func (c *transferFlags) copy(p *program, source, target config.Config) (err error) {
+	if target.Store.Follow {
+		return fmt.Errorf("%s is only followed, and nothing is ever written there: stop Home Assistant, and leave out ?mode=follow",
+			target.Store)
+	}
 	source.MustExist, source.ReadOnly = true, true
 	from, err := openStore(p, source)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	target.MustExist = c.DryRun && config.StoreExists(target) // a dry run makes nothing
-	if c.DryRun && !target.MustExist {
+	if somebody, err := from.Users(p.ctx, "", 1); err != nil {
+		return err
+	} else if len(somebody) == 0 {
+		return fmt.Errorf("there is nobody in %s, and nothing to copy: check the address", source.Store)
+	}
+	there := config.StoreExists(target)
+	target.MustExist = c.DryRun && there // a dry run makes nothing
+	if c.DryRun && !there {
 		return c.plan(p, from, emptyAt(target))
 	}
 	to, err := openStore(p, target)
@@ -83,7 +93,7 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 	if c.DryRun {
 		return c.plan(p, from, to)
 	}
-	return c.apply(p, from, to)
+	return c.apply(p, from, to, there)
 }
 
 // counted is a store of which a person at the terminal is told how many users were read.
@@ -123,8 +133,8 @@ func (c *transferFlags) plan(p *program, from, to latchkey.Store) error {
 	return c.report(p.stdout, items, "would be copied")
 }
 
-// apply copies, with a copy of what is there put aside first. What would be overwritten is asked about.
-func (c *transferFlags) apply(p *program, from, to latchkey.Store) error {
+// apply copies, with a copy of what was there before put aside first. What would be overwritten is asked about.
+func (c *transferFlags) apply(p *program, from, to latchkey.Store, there bool) error {
 	items, err := compare(p, from, to)
 	if err != nil {
 		return err
@@ -134,8 +144,10 @@ func (c *transferFlags) apply(p *program, from, to latchkey.Store) error {
 		if err := c.confirmChanges(p, counts[transfer.Change]); err != nil {
 			return err
 		}
-		if err := keep(p, to); err != nil {
-			return err
+		if there {
+			if err := keep(p, to); err != nil {
+				return err
+			}
 		}
 	}
 	w := p.stderr.begin("copying", "users", noEndKnown)

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,17 +140,19 @@ func (t tokens) deleteAll(ctx context.Context, c *Call, in tokenFilter) (Empty, 
 	if err != nil {
 		return Empty{}, errors.Join(errTokenRemoving, err)
 	}
-	failed := false
+	var failed error
 	for _, r := range own {
 		if r.ID == c.Token.ID || !in.matches(r) {
 			continue
 		}
 		if err := t.manager.RemoveRefreshToken(ctx, r.ID); err != nil {
-			failed = true
+			failed = cmp.Or(failed, err)
 			c.session.handler.log.Error("removing a refresh token failed", "token", r.ID, "error", err)
 		}
 	}
-	if failed {
+	if refused := (*latchkey.Error)(nil); errors.As(failed, &refused) && errors.Is(refused, latchkey.ErrState) {
+		return Empty{}, &Error{Code: errTokenRemoving.Code, Message: errTokenRemoving.Message + " " + refused.Text}
+	} else if failed != nil {
 		return Empty{}, errTokenRemoving
 	}
 	return Empty{}, nil

@@ -132,7 +132,7 @@ func (f *Follower) outdated() bool {
 	return false
 }
 
-// differences says what became of a state.
+// differences says what became of a state, of which after was read behind before.
 func differences(before, after *state) []latchkey.Change {
 	var changes []latchkey.Change
 	note := func(kind latchkey.ChangeKind, id string) {
@@ -149,8 +149,14 @@ func differences(before, after *state) []latchkey.Change {
 		}
 	}
 	for id, u := range before.users {
-		if now := after.users[id]; now == nil || !reflect.DeepEqual(now.User, u.User) {
+		now := after.users[id]
+		if now == nil || !now.same(u) {
 			note(latchkey.UserChanged, id)
+		}
+		if now != nil && u.IsActive && !now.IsActive { // the sockets close, although the file still has the tokens
+			for _, token := range before.tokensOf[id] {
+				note(latchkey.TokenRemoved, token)
+			}
 		}
 	}
 	for id := range after.users {
@@ -158,18 +164,49 @@ func differences(before, after *state) []latchkey.Change {
 			note(latchkey.UserChanged, id)
 		}
 	}
-	for id, t := range before.tokens {
-		now := after.tokens[id]
+	return append(changes, tokenDifferences(before, after)...)
+}
+
+func tokenDifferences(before, after *state) []latchkey.Change {
+	var changes []latchkey.Change
+	left := 0 // of those before
+	for id, now := range after.tokens {
+		if now.recalled {
+			left++
+			continue
+		}
+		was := before.tokens[id]
+		if was == nil {
+			continue
+		}
+		left++
 		switch {
-		case now == nil, now.JWTKey != t.JWTKey, now.UserID != t.UserID:
-			note(latchkey.TokenRemoved, id)
-		case now.RefreshToken != t.RefreshToken:
-			note(latchkey.TokenChanged, id)
-		case after.users[t.UserID] != nil && !after.users[t.UserID].IsActive && before.users[t.UserID].IsActive:
-			note(latchkey.TokenRemoved, id) // its sockets close, although the file still has it
+		case now.JWTKey != was.JWTKey, now.UserID != was.UserID:
+			changes = append(changes, latchkey.Change{Kind: latchkey.TokenRemoved, ID: id})
+		case now.RefreshToken != was.RefreshToken:
+			changes = append(changes, latchkey.Change{Kind: latchkey.TokenChanged, ID: id})
+		}
+	}
+	if left == len(before.tokens) {
+		return changes
+	}
+	for id := range before.tokens {
+		if after.tokens[id] == nil {
+			changes = append(changes, latchkey.Change{Kind: latchkey.TokenRemoved, ID: id})
 		}
 	}
 	return changes
+}
+
+// same reports whether a user is still the one that it was. Nearly all of them stand in the file as before, which is
+// quicker to see.
+func (e *userEntry) same(before *userEntry) bool {
+	alike := e.text != "" && e.text == before.text && len(e.credentials) == len(before.credentials)
+	for i := 0; alike && i < len(e.credentials); i++ {
+		text := e.credentials[i].text
+		alike = text != "" && text == before.credentials[i].text
+	}
+	return alike || reflect.DeepEqual(e.User, before.User)
 }
 
 // tidy removes the shadows of users and credentials that are gone, and so the sessions that they led to.

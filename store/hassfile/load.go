@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -98,7 +99,7 @@ func (l *loader) recall(rest string) (known any, length int) {
 		return nil, 0
 	}
 	same := *e
-	same.text = encoded(rest[:len(e.text)]) // so that the text of the last time can go
+	same.text, same.recalled = encoded(rest[:len(e.text)]), true // the text of the last time can go
 	return &same, len(e.text)
 }
 
@@ -201,7 +202,7 @@ func (l *loader) tokens(r *record) {
 			return
 		}
 		if _, known := s.holders[t.CredentialID]; !known && t.CredentialID != "" {
-			t.CredentialID, t.text = "", ""
+			t.CredentialID, t.text, t.recalled = "", "", false
 		}
 		s.addToken(t)
 	}
@@ -369,7 +370,9 @@ func (s *state) module(id string) *moduleTable {
 // isFolder refuses what is no .storage folder. An empty folder is one that is about to be.
 func isFolder(dir string) error {
 	info, err := os.Stat(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+	} else if err != nil {
 		return fmt.Errorf("%w: name the .storage folder in the configuration folder of Home Assistant", err)
 	}
 	if !info.IsDir() {

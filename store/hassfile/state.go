@@ -62,6 +62,8 @@ type tokenEntry struct {
 	blank []string          // the keys that hold an empty text in the file, which is null otherwise
 	extra []member
 	text  encoded
+	// recalled says that it stood in the file as it did the last time.
+	recalled bool
 }
 
 // subjectKey finds credentials by what their provider knows the person by.
