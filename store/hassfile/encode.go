@@ -99,8 +99,7 @@ func (s *state) encodeCredentials() []encoded {
 func (s *state) encodeTokens() []encoded {
 	list := make([]encoded, 0, len(s.tokens))
 	for _, userID := range s.userOrder {
-		for _, id := range s.tokensOf[userID] {
-			t := s.tokens[id]
+		for t := range s.tokensBy(userID) {
 			if t.text == "" {
 				t.text = encodeToken(t)
 			}

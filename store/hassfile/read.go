@@ -200,8 +200,8 @@ func (r reader) RefreshTokens(ctx context.Context, userID string) ([]latchkey.Re
 		return nil, err
 	}
 	var found []latchkey.RefreshToken
-	for _, id := range s.tokensOf[userID] {
-		found = append(found, s.tokens[id].RefreshToken)
+	for e := range s.tokensBy(userID) {
+		found = append(found, e.RefreshToken)
 	}
 	return found, nil
 }
@@ -211,8 +211,8 @@ func (r reader) LongLivedToken(ctx context.Context, userID, clientName string) (
 	if err != nil {
 		return latchkey.RefreshToken{}, err
 	}
-	for _, id := range s.tokensOf[userID] {
-		if t := s.tokens[id]; t.Type == latchkey.TokenLongLived && clientName != "" && t.ClientName == clientName {
+	for t := range s.tokensBy(userID) {
+		if t.Type == latchkey.TokenLongLived && clientName != "" && t.ClientName == clientName {
 			return t.RefreshToken, nil
 		}
 	}

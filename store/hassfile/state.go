@@ -3,6 +3,7 @@ package hassfile
 import (
 	"cmp"
 	"crypto/sha256"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -19,7 +20,7 @@ type state struct {
 	groups    []*groupEntry // with the built-in ones, in the order of the file
 
 	tokens     map[string]*tokenEntry
-	tokensOf   map[string][]string // by user, in the order of their creation
+	tokensOf   map[string][]string // by user, in the order of their creation; within a transaction, also of some that are gone
 	bySecret   map[[sha256.Size]byte]string
 	holders    map[string]string       // of credentials: the user's id
 	bySubject  map[subjectKey][]string // ids of credentials
@@ -208,17 +209,31 @@ func (s *state) addToken(e *tokenEntry) {
 	s.bySecret[e.hash] = e.ID
 }
 
-// dropTokens removes tokens of one user, for a state whose list of those is its own.
-func (s *state) dropTokens(userID string, gone map[string]bool) {
-	for id := range gone {
-		if hash := s.tokens[id].hash; s.bySecret[hash] == id {
-			delete(s.bySecret, hash)
-		}
-		delete(s.tokens, id)
+// dropToken removes a token. Its id stays in the list of the user's tokens until that is compacted, which takes as long for
+// many as for one.
+func (s *state) dropToken(e *tokenEntry) {
+	if s.bySecret[e.hash] == e.ID {
+		delete(s.bySecret, e.hash)
 	}
-	s.tokensOf[userID] = slices.DeleteFunc(s.tokensOf[userID], func(id string) bool { return gone[id] })
+	delete(s.tokens, e.ID)
+}
+
+// compact is for a state whose list of the user's tokens is its own.
+func (s *state) compact(userID string) {
+	s.tokensOf[userID] = slices.DeleteFunc(s.tokensOf[userID], func(id string) bool { return s.tokens[id] == nil })
 	if len(s.tokensOf[userID]) == 0 {
 		delete(s.tokensOf, userID)
+	}
+}
+
+// tokensBy are the tokens of a user, in the order of their creation.
+func (s *state) tokensBy(userID string) iter.Seq[*tokenEntry] {
+	return func(yield func(*tokenEntry) bool) {
+		for _, id := range s.tokensOf[userID] {
+			if e := s.tokens[id]; e != nil && !yield(e) {
+				return
+			}
+		}
 	}
 }
 

@@ -191,7 +191,7 @@ func (s *Store) change(ctx context.Context, fn func(latchkey.Tx) error) (b *batc
 		return nil, false, nil // it only read what is durable
 	}
 	b = s.next
-	s.pending = t.state
+	s.pending = t.finish()
 	for name := range t.dirty {
 		b.dirty[name] = true
 	}

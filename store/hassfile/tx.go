@@ -15,7 +15,8 @@ type tx struct {
 	reader
 	state   *state
 	copied  map[string]bool
-	owned   map[any]bool // the lists in maps that are this transaction's own, by their keys
+	owned   map[any]bool    // the lists in maps that are this transaction's own, by their keys
+	holes   map[string]bool // the users with tokens in their lists that are gone
 	dirty   map[string]bool
 	changes []latchkey.Change
 }
@@ -24,7 +25,7 @@ var _ latchkey.Tx = (*tx)(nil)
 
 func begin(s *state) *tx {
 	next := *s
-	t := &tx{state: &next, copied: map[string]bool{}, owned: map[any]bool{}, dirty: map[string]bool{}}
+	t := &tx{state: &next, copied: map[string]bool{}, owned: map[any]bool{}, holes: map[string]bool{}, dirty: map[string]bool{}}
 	t.reader = reader{func() *state { return t.state }}
 	return t
 }
@@ -215,7 +216,9 @@ func (t *tx) DeleteUser(ctx context.Context, id string) error {
 	delete(t.state.users, id)
 	t.state.userOrder = slices.DeleteFunc(t.state.userOrder, func(other string) bool { return other == id })
 	t.note(latchkey.UserChanged, id)
-	t.dropTokens(t.state.tokensOf[id])
+	for e := range t.state.tokensBy(id) {
+		t.dropToken(e)
+	}
 	for module := range t.state.modules {
 		if err := t.DeleteModuleData(ctx, module, id); err != nil {
 			continue // the user had not set it up
@@ -224,21 +227,28 @@ func (t *tx) DeleteUser(ctx context.Context, id string) error {
 	return nil
 }
 
-// dropTokens removes tokens that exist.
-func (t *tx) dropTokens(ids []string) {
-	gone := map[string]map[string]bool{} // by user
-	for _, id := range ids {
-		userID := t.state.tokens[id].UserID
-		if gone[userID] == nil {
-			gone[userID] = map[string]bool{}
-		}
-		gone[userID][id] = true
-		t.note(latchkey.TokenRemoved, id)
-	}
-	for userID, tokens := range gone {
+func (t *tx) dropToken(e *tokenEntry) {
+	t.writeTokens()
+	t.state.dropToken(e)
+	t.holes[e.UserID] = true
+	t.note(latchkey.TokenRemoved, e.ID)
+}
+
+// compact takes the ids of tokens that are gone out of the list of a user.
+func (t *tx) compact(userID string) {
+	if t.holes[userID] {
 		t.ownTokens(userID)
-		t.state.dropTokens(userID, tokens)
+		t.state.compact(userID)
+		delete(t.holes, userID)
 	}
+}
+
+// finish makes the state one that can be shared.
+func (t *tx) finish() *state {
+	for userID := range t.holes {
+		t.compact(userID)
+	}
+	return t.state
 }
 
 func (t *tx) InsertCredentials(_ context.Context, c latchkey.Credentials) error {
@@ -296,15 +306,13 @@ func (t *tx) DeleteCredentials(_ context.Context, id string) error {
 		e.Credentials = slices.Delete(slices.Clone(e.Credentials), i, i+1)
 		e.credentials = slices.Delete(slices.Clone(e.credentials), i, i+1)
 	})
-	var led []string
 	for _, userID := range t.state.userOrder { // a link may have moved them after the token was made
-		for _, token := range t.state.tokensOf[userID] {
-			if t.state.tokens[token].CredentialID == id {
-				led = append(led, token)
+		for e := range t.state.tokensBy(userID) {
+			if e.CredentialID == id {
+				t.dropToken(e)
 			}
 		}
 	}
-	t.dropTokens(led)
 	return nil
 }
 
@@ -330,12 +338,13 @@ func (t *tx) InsertRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 		return missing("credentials", n.CredentialID)
 	}
 	if n.Type == latchkey.TokenLongLived && n.ClientName != "" {
-		for _, id := range s.tokensOf[n.UserID] {
-			if other := s.tokens[id]; other.Type == n.Type && other.ClientName == n.ClientName {
+		for other := range s.tokensBy(n.UserID) {
+			if other.Type == n.Type && other.ClientName == n.ClientName {
 				return exists("long-lived token", n.ClientName)
 			}
 		}
 	}
+	t.compact(n.UserID) // or a token that is made anew would stand in the list twice
 	t.ownTokens(n.UserID)
 	t.state.addToken(&tokenEntry{RefreshToken: keptToken(n), hash: hash})
 	return nil
@@ -358,9 +367,10 @@ func (t *tx) UpdateRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 }
 
 func (t *tx) DeleteRefreshToken(_ context.Context, id string) error {
-	if t.state.tokens[id] == nil {
+	e := t.state.tokens[id]
+	if e == nil {
 		return missing("refresh token", id)
 	}
-	t.dropTokens([]string{id})
+	t.dropToken(e)
 	return nil
 }

@@ -172,3 +172,55 @@ func TestWhatAFirstWriteLeftBehindIsRemoved(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+// A transaction sees what it removed as gone, and what it makes anew behind the rest.
+func TestTokensThatGoAndComeInOneTransaction(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	token := func(id string) latchkey.RefreshToken {
+		return latchkey.RefreshToken{
+			ID: id, UserID: "u", Type: latchkey.TokenLongLived, ClientName: id, Secret: latchkey.Secret(id), CreatedAt: time.Unix(1, 0),
+		}
+	}
+	list := func(r latchkey.Reader) (ids string) {
+		all, err := r.RefreshTokens(t.Context(), "u")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, each := range all {
+			ids += each.ID
+		}
+		return ids
+	}
+	update(t, s, func(ctx context.Context, tx latchkey.Tx) error {
+		return errors.Join(tx.InsertUser(ctx, latchkey.User{ID: "u"}), tx.InsertRefreshToken(ctx, token("a")),
+			tx.InsertRefreshToken(ctx, token("b")), tx.InsertRefreshToken(ctx, token("c")))
+	})
+	update(t, s, func(ctx context.Context, tx latchkey.Tx) error {
+		err := errors.Join(tx.DeleteRefreshToken(ctx, "a"), tx.DeleteRefreshToken(ctx, "b"))
+		if got := list(tx); got != "c" {
+			t.Errorf("without a and b there are %s", got)
+		}
+		if _, gone := tx.LongLivedToken(ctx, "u", "b"); !errors.Is(gone, latchkey.ErrNotFound) {
+			t.Errorf("b by its name: %v", gone)
+		}
+		err = errors.Join(err, tx.InsertRefreshToken(ctx, token("b")))
+		if got := list(tx); got != "cb" {
+			t.Errorf("with b again there are %s", got)
+		}
+		if got := list(s); got != "abc" {
+			t.Errorf("to others there are %s", got)
+		}
+		return err
+	})
+	if got := list(s); got != "cb" {
+		t.Errorf("in the end there are %s", got)
+	}
+	update(t, s, func(ctx context.Context, tx latchkey.Tx) error {
+		return errors.Join(tx.DeleteUser(ctx, "u"), tx.InsertUser(ctx, latchkey.User{ID: "u"}), tx.InsertRefreshToken(ctx, token("b")))
+	})
+	_ = s.Close()
+	if got := list(open(t, dir)); got != "b" {
+		t.Errorf("of somebody who came back there are %s", got)
+	}
+}
