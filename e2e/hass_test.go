@@ -166,6 +166,11 @@ func TestBesideHomeAssistant(t *testing.T) {
 	if p.api(access) != http.StatusOK {
 		t.Error("the session of latchkey ended, too")
 	}
+	p.kill() // what latchkey keeps of its own is there when it starts again
+	p = start(t, "", "--store", "hass:"+dir+"?mode=follow&sessions="+own)
+	if p.api(access) != http.StatusOK {
+		t.Error("after the server was killed and started again, the session of latchkey is refused")
+	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 6 {
 		t.Errorf("the folder holds %v, %v", entries, err)
 	}

@@ -160,6 +160,11 @@ func TestWhatHomeAssistantChangesIsNoticed(t *testing.T) {
 		u, err := m.User(ctx, adaID)
 		return err == nil && u.Name.Text == "Ada L."
 	})
+	theyWrite(t, dir, authFile, `"users": [`, `"users": [{"id": "ben", "is_owner": false, "is_active": true, "name": null, "system_generated": false},`)
+	soon(t, "the new user is known", func() bool {
+		_, err := m.User(ctx, "ben")
+		return err == nil
+	})
 	// What is half written counts for nothing; what is whole again does.
 	whole := text(t, dir, authFile)
 	if err := os.WriteFile(filepath.Join(dir, authFile), []byte(whole[:len(whole)/2]), 0o600); err != nil {

@@ -154,7 +154,7 @@ func TestTheNewestFormIsWrittenAsItWasRead(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			dir := copied(t, version)
 			touch(t, open(t, dir))
-			for _, name := range []string{authFile, passwordFile, totpFile, notifyFile} {
+			for _, name := range []string{authFile, passwordFile, totpFile, notifyFile, onboardingFile} {
 				if diff := cmp.Diff(text(t, filepath.Join("testdata", version), name), text(t, dir, name)); diff != "" {
 					t.Errorf("%s: %s", name, diff)
 				}
@@ -163,6 +163,20 @@ func TestTheNewestFormIsWrittenAsItWasRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// spec: storage.md §6: the leftover of a test build is ignored
+func TestALeftoverStaysWhereItIs(t *testing.T) {
+	const leftover, session = "auth.session", `{"version": 1, "key": "auth.session", "data": {"unauthorized_sessions": {}, "key": "x"}}`
+	dir := copied(t, "2025")
+	write(t, dir, leftover, session)
+	s := open(t, dir)
+	if err := addUser(t.Context(), s, "ben"); err != nil {
+		t.Fatal(err)
+	}
+	if text(t, dir, leftover) != session {
+		t.Error("it was changed")
 	}
 }
 

@@ -1,8 +1,12 @@
 package hassfile
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -52,4 +56,33 @@ func Inspect(dir string) (Inspection, error) {
 // homeAssistantRuns reports whether a Home Assistant runs on a folder. An old one is not noticed: it locks nothing.
 func homeAssistantRuns(dir string) bool {
 	return locked(filepath.Join(filepath.Dir(filepath.Clean(dir)), ".ha_run.lock"))
+}
+
+// isFolder refuses what is no .storage folder. An empty folder is one that is about to be.
+func isFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+	} else if err != nil {
+		return fmt.Errorf("%w: name the .storage folder in the configuration folder of Home Assistant", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder: name the .storage folder in the configuration folder of Home Assistant", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+	}
+	strange := false
+	for _, e := range entries {
+		if slices.Contains(names(), e.Name()) || strings.HasPrefix(e.Name(), "core.") {
+			return nil
+		}
+		ours := strings.HasPrefix(e.Name(), ".latchkey.") || strings.HasSuffix(e.Name(), temporary)
+		strange = strange || !ours
+	}
+	if strange {
+		return fmt.Errorf("%s holds files, but none of Home Assistant's: name its .storage folder, or an empty one", dir)
+	}
+	return nil
 }

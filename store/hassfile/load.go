@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 
@@ -365,33 +363,4 @@ func (s *state) module(id string) *moduleTable {
 		s.modules[id] = newModuleTable()
 	}
 	return s.modules[id]
-}
-
-// isFolder refuses what is no .storage folder. An empty folder is one that is about to be.
-func isFolder(dir string) error {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
-	} else if err != nil {
-		return fmt.Errorf("%w: name the .storage folder in the configuration folder of Home Assistant", err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no folder: name the .storage folder in the configuration folder of Home Assistant", dir)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
-	}
-	strange := false
-	for _, e := range entries {
-		if slices.Contains(names(), e.Name()) || strings.HasPrefix(e.Name(), "core.") {
-			return nil
-		}
-		ours := strings.HasPrefix(e.Name(), ".latchkey.") || strings.HasSuffix(e.Name(), temporary)
-		strange = strange || !ours
-	}
-	if strange {
-		return fmt.Errorf("%s holds files, but none of Home Assistant's: name its .storage folder, or an empty one", dir)
-	}
-	return nil
 }
