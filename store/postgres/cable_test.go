@@ -21,6 +21,9 @@ type cable struct {
 	swallow atomic.Int32
 	// late, unless nil, is closed when such a commit may arrive; the connection is lost before.
 	late chan struct{}
+	// delay is how many answers to a commit are held back from now on, until delayed is closed.
+	delay   atomic.Int32
+	delayed chan struct{}
 	// mute lets no notification through, as what pools transactions does not.
 	mute  atomic.Bool
 	tasks sync.WaitGroup
@@ -69,10 +72,14 @@ func (c *cable) accept(listener net.Listener) {
 		c.mu.Lock()
 		c.ends = append(c.ends, near, far)
 		c.mu.Unlock()
-		committing := &atomic.Bool{}
+		committing, waiting := &atomic.Bool{}, &atomic.Bool{}
 		c.tasks.Go(func() {
 			c.carry(far, near, func(b []byte) bool {
-				if bytes.Contains(b, []byte("commit\x00")) && c.swallow.Add(-1) >= 0 {
+				if !bytes.Contains(b, []byte("commit\x00")) {
+					return true
+				}
+				waiting.Store(c.delay.Add(-1) >= 0)
+				if c.swallow.Add(-1) >= 0 {
 					committing.Store(true)
 					if c.late != nil {
 						_ = near.Close()
@@ -83,7 +90,12 @@ func (c *cable) accept(listener net.Listener) {
 			})
 		})
 		c.tasks.Go(func() {
-			c.carry(&muffler{Conn: near, mute: &c.mute}, far, func([]byte) bool { return !committing.Load() })
+			c.carry(&muffler{Conn: near, mute: &c.mute}, far, func([]byte) bool {
+				if waiting.Load() {
+					<-c.delayed
+				}
+				return !committing.Load()
+			})
 		})
 	}
 }

@@ -405,6 +405,55 @@ func TestACommitThatIsMadeLate(t *testing.T) {
 	eventually(t, "the change is told", heard.Load)
 }
 
+// A change is told behind those that it builds on, also when their acknowledgement comes later.
+func TestAChangeIsToldBehindWhatItBuildsOn(t *testing.T) {
+	ctx := t.Context()
+	address := database(t)
+	c := lay(t, address)
+	c.delayed = make(chan struct{})
+	release := sync.OnceFunc(func() { close(c.delayed) })
+	t.Cleanup(release)
+	s, other := open(t, c.address), open(t, address)
+	told := make(chan string, 10)
+	t.Cleanup(s.Watch(func(changes []latchkey.Change) {
+		for _, change := range changes {
+			told <- change.ID
+		}
+	}))
+	var both sync.WaitGroup
+	c.delay.Store(1)
+	both.Go(func() {
+		if err := insert(ctx, s, user("first")); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the first is committed", func() bool {
+		_, err := other.User(ctx, "first")
+		return err == nil
+	})
+	c.delay.Store(0)
+	both.Go(func() {
+		err := s.Update(ctx, func(tx latchkey.Tx) error {
+			if _, err := tx.User(ctx, "first"); err != nil {
+				return err
+			}
+			return tx.InsertUser(ctx, user("second"))
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the second is committed", func() bool {
+		_, err := other.User(ctx, "second")
+		return err == nil
+	})
+	release()
+	both.Wait()
+	if first, second := <-told, <-told; first != "first" || second != "second" {
+		t.Errorf("told of the %s, and then of the %s", first, second)
+	}
+}
+
 // Hanging up before the commit undoes everything, and leaves the memory of others alone.
 func TestHangingUp(t *testing.T) {
 	s := open(t, database(t))
