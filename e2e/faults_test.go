@@ -2,9 +2,13 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 )
 
 // answer asks for the protected page with a token.
@@ -118,5 +122,72 @@ func TestANodeWaitsForItsDatabase(t *testing.T) {
 	n.stop()
 	if text := n.log.String(); !strings.Contains(text, "waiting for PostgreSQL") || strings.Contains(text, "panic") {
 		t.Errorf("the node's log:\n%s", text)
+	}
+}
+
+// Without the database nobody is told that they are wrong, or that something was done: a client that is told 503 tries
+// again, and one that is told 4xx signs its person out (client-js.md §7).
+func TestNothingIsClaimedWithoutTheDatabase(t *testing.T) {
+	at := database(t)
+	cli(t, at, password, "user", "add", "anna", "--password-stdin")
+	n := startNode(t, at)
+	tokens := n.signIn()
+	access, refresh := tokens["access_token"].(string), tokens["refresh_token"].(string)
+	login := n.post("/auth/login_flow", http.StatusOK, map[string]any{
+		"client_id": client, "redirect_uri": client, "handler": []any{"homeassistant", nil},
+	})
+	s := n.socket(access)
+	n.cable.cut()
+	until(t, "what is in memory is not relied on", func() bool { return n.api(access) != http.StatusOK })
+	form, document := "application/x-www-form-urlencoded", "application/json"
+	for name, row := range map[string]struct{ method, path, kind, body string }{
+		"a look at a token":    {http.MethodGet, "/api/", "", ""},
+		"the beginning":        {http.MethodPost, "/auth/login_flow", document, `{"client_id": "` + client + `", "redirect_uri": "` + client + `", "handler": ["homeassistant", null]}`},
+		"a step":               {http.MethodPost, "/auth/login_flow/" + login["flow_id"].(string), document, `{"client_id": "` + client + `", "username": "anna", "password": "` + password + `"}`},
+		"giving up":            {http.MethodDelete, "/auth/login_flow/" + login["flow_id"].(string), "", ""},
+		"a code":               {http.MethodPost, "/auth/token", form, url.Values{"grant_type": {"authorization_code"}, "client_id": {client}, "code": {"x"}}.Encode()},
+		"a refresh":            {http.MethodPost, "/auth/token", form, url.Values{"grant_type": {"refresh_token"}, "client_id": {client}, "refresh_token": {refresh}}.Encode()},
+		"a revocation":         {http.MethodPost, "/auth/revoke", form, url.Values{"token": {refresh}}.Encode()},
+		"one by the token":     {http.MethodPost, "/auth/token", form, url.Values{"action": {"revoke"}, "token": {refresh}}.Encode()},
+		"a link":               {http.MethodPost, "/auth/link_user", document, `{"client_id": "` + client + `", "code": "x"}`},
+		"the state of a setup": {http.MethodGet, "/api/onboarding", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), row.method, n.address+row.path, strings.NewReader(row.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+access)
+			if row.kind != "" {
+				req.Header.Set("Content-Type", row.kind)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+				t.Errorf("status %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+			}
+		})
+	}
+	if result, ok := s.ask("auth/refresh_tokens", nil); ok || s.broken {
+		t.Errorf("a command over a socket is answered with %v", result)
+	}
+	conn, _, err := websocket.Dial(t.Context(), strings.Replace(n.address, "http", "ws", 1)+"/api/websocket", nil)
+	if err == nil {
+		defer func() { _ = conn.CloseNow() }()
+		_ = wsjson.Write(t.Context(), conn, map[string]any{"type": "auth", "access_token": access})
+		for err == nil {
+			var message map[string]any
+			if err = wsjson.Read(t.Context(), conn, &message); err == nil && message["type"] != "auth_required" {
+				t.Errorf("a new socket is told %v", message)
+			}
+		}
+	}
+	n.cable.mend()
+	until(t, "all is well again", func() bool { return n.api(access) == http.StatusOK })
+	if got := s.command("auth/current_user", nil); got["name"] == nil {
+		t.Errorf("the socket that was open is told %v", got)
 	}
 }
