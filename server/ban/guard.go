@@ -54,6 +54,7 @@ type Guard struct {
 	life   context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
+	ending sync.Mutex // between the last task that begins and the end of life
 }
 
 // snapshot is the list as it was.
@@ -90,10 +91,23 @@ func NewGuard(o Options) *Guard {
 	return g
 }
 
-// Close waits for what is not logged yet.
+// Close waits for what is not logged yet. Requests that are still under way may go on failing.
 func (g *Guard) Close() {
+	g.ending.Lock()
 	g.cancel()
+	g.ending.Unlock()
 	g.tasks.Wait()
+}
+
+// begin runs something that Close waits for, or reports that it is too late for that.
+func (g *Guard) begin(task func()) bool {
+	g.ending.Lock()
+	defer g.ending.Unlock()
+	if g.life.Err() != nil {
+		return false
+	}
+	g.tasks.Go(task)
+	return true
 }
 
 // List is where the bans are.
@@ -184,21 +198,31 @@ func (g *Guard) warn(r *http.Request, from latchkey.Origin) {
 	args := []any{"remote", from.Addr, "url", r.URL.Path, "user_agent", r.UserAgent()}
 	select {
 	case g.naming <- struct{}{}:
-	default:
-		g.log.Warn("failed login", args...)
-		return
-	}
-	g.tasks.Go(func() {
-		defer func() { <-g.naming }()
-		if from.Addr.IsValid() {
-			ctx, cancel := context.WithTimeout(g.life, nameWithin)
-			defer cancel()
-			if names, err := g.options.LookupAddr(ctx, from.Addr.WithZone("").String()); err == nil && len(names) > 0 {
-				args = append(args, "name", strings.TrimSuffix(names[0], "."))
-			}
+		named := func() {
+			defer func() { <-g.naming }()
+			g.log.Warn("failed login", append(args, g.nameOf(from.Addr)...)...)
 		}
-		g.log.Warn("failed login", args...)
-	})
+		if g.begin(named) {
+			return
+		}
+		<-g.naming
+	default:
+	}
+	g.log.Warn("failed login", args...)
+}
+
+// nameOf returns the name of an address for the log, or nothing.
+func (g *Guard) nameOf(addr netip.Addr) []any {
+	if !addr.IsValid() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(g.life, nameWithin)
+	defer cancel()
+	names, err := g.options.LookupAddr(ctx, addr.WithZone("").String())
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	return []any{"name", strings.TrimSuffix(names[0], ".")}
 }
 
 // memory is a list that ends with the process.

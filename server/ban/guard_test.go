@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,6 +181,30 @@ func TestAFailureIsLogged(t *testing.T) {
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("the log tells a secret: %q", &log)
 	}
+}
+
+// Requests that outlive the server's end go on failing while the guard is closed, and are logged all the same.
+func TestFailuresBesideAndBehindTheEnd(t *testing.T) {
+	log := &counted{}
+	g := guard(t, ban.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { g.Failed(httptest.NewRequest("GET", "/api/", nil), from("203.0.113.9")) })
+	}
+	g.Close()
+	all.Wait()
+	g.Failed(httptest.NewRequest("GET", "/api/", nil), from("203.0.113.9"))
+	if n := log.lines.Load(); n != 51 {
+		t.Errorf("%d failures are logged", n)
+	}
+}
+
+// counted counts what is written to it.
+type counted struct{ lines atomic.Int32 }
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.lines.Add(1)
+	return len(b), nil
 }
 
 func BenchmarkBanned(b *testing.B) {
