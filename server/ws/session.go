@@ -209,8 +209,8 @@ func (s *session) allows(allowed func(latchkey.User) bool) bool {
 // end closes the socket with a close frame, dropping what waits to be sent. It does not wait.
 func (s *session) end(code websocket.StatusCode) {
 	s.ending.Do(func() {
+		s.out.close() // first: a command that is cut short has nothing to say any more
 		s.cancel()
-		s.out.close()
 		// For a client that announces a frame and does not send it. It fails only on a connection that is closed.
 		_ = s.wire.SetReadDeadline(time.Now().Add(closeLimit))
 		s.tasks.Go(func() { _ = s.conn.Close(code, "") })
@@ -230,8 +230,8 @@ func (s *session) farewell() {
 // drop ends the connection without a close frame (websocket.md W-4, W-7).
 func (s *session) drop() {
 	s.ending.Do(func() {
-		s.cancel()
 		s.out.close()
+		s.cancel()
 		s.tasks.Go(func() { _ = s.conn.CloseNow() })
 	})
 }
