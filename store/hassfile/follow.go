@@ -42,7 +42,10 @@ type Follower struct {
 	closed   error
 }
 
-var _ latchkey.Store = (*Follower)(nil)
+var (
+	_ latchkey.Store    = (*Follower)(nil)
+	_ latchkey.FarStore = (*Follower)(nil)
+)
 
 // Follow opens the folder of a Home Assistant that may be running. own keeps the sessions that begin here; it is closed
 // together with the Follower. logger may be nil for [slog.Default].
@@ -279,6 +282,13 @@ func (f *Follower) Update(ctx context.Context, fn func(latchkey.Tx) error) error
 
 // Watch implements [latchkey.Store].
 func (f *Follower) Watch(fn func([]latchkey.Change)) (stop func()) { return f.watchers.Watch(fn) }
+
+// Current implements [latchkey.FarStore] for our own sessions, which other processes may share. What Home Assistant
+// changes is looked at whether anybody asks or not.
+func (f *Follower) Current() bool {
+	far, ok := f.store.(latchkey.FarStore)
+	return !ok || far.Current()
+}
 
 // Close ends the following and closes our own store. Closing twice does no harm.
 func (f *Follower) Close() error {

@@ -242,6 +242,30 @@ func TestAFileThatIsGoneIsNotAnEmptyHouse(t *testing.T) {
 	}
 }
 
+// deaf is a store of our own that does not hear what others change in it.
+type deaf struct{ latchkey.Store }
+
+func (deaf) Current() bool { return false }
+
+func TestOurOwnSessionsMayBeShared(t *testing.T) {
+	f, _, dir := followed(t)
+	if !f.Current() {
+		t.Error("a file that nobody shares is not trusted")
+	}
+	own, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "own.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Follow(t.Context(), dir, deaf{own}, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if other.Current() {
+		t.Error("memory is trusted where others are not heard")
+	}
+}
+
 func TestOurOwnSessionsAreKeptBesideHomeAssistant(t *testing.T) {
 	f, m, dir := followed(t)
 	ctx := t.Context()
