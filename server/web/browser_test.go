@@ -175,18 +175,18 @@ func TestSigningInWithABrowser(t *testing.T) {
 			}
 		}},
 		{"2: its own client sees no box and may stay signed in", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("form"))
+			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("#step form"))
 			b.says("#requester", "")
 			b.is(`document.querySelector("#store-token").checked`, "true")
 		}},
 		{"2: a foreign client is named, with the host that gets access", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "https://other.example/cb")), see("form"))
+			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "https://other.example/cb")), see("#step form"))
 			b.says("#requester .note-warning strong", "https://apps.example/")
 			b.says("#requester .note-warning", "other.example")
 			b.is(`document.querySelector("#store-token")`, "null")
 		}},
 		{"2: a known app is named", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize("https://home-assistant.io/iOS", "homeassistant://auth-callback")), see("form"))
+			b.do(chromedp.Navigate(api.authorize("https://home-assistant.io/iOS", "homeassistant://auth-callback")), see("#step form"))
 			b.says("#requester .note-info", "the iOS app")
 		}},
 		{"3: a wrong password keeps the name; the right one leads back with code and state", func(t *testing.T, api *fakeAPI, b *tab) {
@@ -215,7 +215,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "https://other.example/cb")), signIn("refused"), see("#alert .note-error"))
 			b.says("#alert", "Problem: Invalid redirect URI")
 			b.is("location.pathname", api.prefix+"/auth/authorize")
-			b.do(chromedp.Click("#step button"), see("form"))
+			b.do(chromedp.Click("#step button"), see("#step form"))
 			b.says("#alert", "")
 		}},
 		{"who tried too often is told how long to wait", func(t *testing.T, api *fakeAPI, b *tab) {
@@ -231,7 +231,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 			}
 		}},
 		{"7: markup in the client id is text", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize(`"><img src=x onerror=alert(1)>`, "https://apps.example/")), see("form"))
+			b.do(chromedp.Navigate(api.authorize(`"><img src=x onerror=alert(1)>`, "https://apps.example/")), see("#step form"))
 			b.says("#requester strong", `"><img src=x onerror=alert(1)>`)
 			b.is("document.images.length", "0")
 		}},
@@ -273,7 +273,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 			b.is(`document.querySelector("[name=password]").type`, "password")
 		}},
 		{"a flow that the server forgot is begun again without a word", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("form"))
+			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("#step form"))
 			api.mu.Lock()
 			api.forget = true
 			api.mu.Unlock()
@@ -283,7 +283,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 			}
 		}},
 		{"a flow that waited long for its first step is replaced by a fresh one", func(t *testing.T, api *fakeAPI, b *tab) {
-			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("form"),
+			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("#step form"),
 				chromedp.Evaluate[chromedp.Void](`{ const then = Date.now(); Date.now = () => then + 180_000; }`), signIn("right"), see("#landed"))
 			asked := []int{api.count("POST /auth/login_flow") - api.count("POST /auth/login_flow/"), api.count("POST /auth/login_flow/"), api.count("DELETE")}
 			if !slices.Equal(asked, []int{2, 1, 1}) {

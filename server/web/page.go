@@ -29,6 +29,7 @@ type sheetData struct {
 	Direction string
 	Sections  string
 	Root      string
+	Words     map[string]string // of the sections, so that they need no request of their own
 	SetupCode bool
 	Door      bool
 }
@@ -51,7 +52,7 @@ func render(tree fs.FS, s sheet, words map[string]catalogue, c chooser) (page, e
 	for _, name := range c.languages {
 		copied, err := renderCopy(tree, s, words[name], sheetData{
 			Languages: strings.Join(c.languages, " "), Language: name, Direction: direction(name),
-			Sections: strings.Join(s.sections, " "), Root: s.root, SetupCode: s.setupCode, Door: s.door,
+			Sections: strings.Join(s.sections, " "), Root: s.root, Words: words[name].of(s.sections), SetupCode: s.setupCode, Door: s.door,
 		})
 		if err != nil {
 			return page{}, fmt.Errorf("page %s in language %s: %w", s.file, name, err)

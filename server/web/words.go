@@ -82,6 +82,19 @@ func (c catalogue) find(sections []string, key string) (string, error) {
 	return "", fmt.Errorf("no text %q in the sections %s", key, strings.Join(sections, ", "))
 }
 
+// of is the part of the catalogue that is in these sections.
+func (c catalogue) of(sections []string) map[string]string {
+	found := map[string]string{}
+	for _, section := range sections {
+		for key, text := range c {
+			if strings.HasPrefix(key, forScripts+"page-"+section+".") {
+				found[key] = text
+			}
+		}
+	}
+	return found
+}
+
 // languagesOf lists the languages that have a catalogue, English first.
 func languagesOf(all map[string]catalogue) []string {
 	languages := []string{english}

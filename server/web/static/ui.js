@@ -117,8 +117,12 @@ export function storeLanguage(language) {
   return document.cookie.includes(`latchkey_language=${language}`);
 }
 
-// catalogue has every text: what a language lacks, the server filled in from English (login-page.md §11).
+// catalogue has every text: what a language lacks, the server filled in from English (login-page.md §11). The page brings
+// those of the language that it is in.
 async function catalogue(language) {
+  const brought = document.getElementById("words");
+  brought.lang ||= document.documentElement.lang;
+  if (language === brought.lang) return JSON.parse(brought.textContent);
   try {
     const answer = await fetch(new URL(`i18n/${language}.json`, import.meta.url), { credentials: "same-origin" });
     return answer.ok ? await answer.json() : {};
