@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -56,8 +55,8 @@ func New(rules Object) (Policy, error) {
 }
 
 // Parse reads a policy from JSON and validates it (permissions.md §7). When a name stands twice in an object, the
-// last one counts. A text that is no JSON gives the error of encoding/json with the line, an unsound policy a
-// [*ValidationError] with every problem; the policy is then empty.
+// last one counts. A text that is no JSON gives a [*SyntaxError], an unsound policy a [*ValidationError] with every
+// problem; the policy is then empty.
 func Parse(data []byte) (Policy, error) {
 	var policy Policy
 	if err := policy.UnmarshalJSON(data); err != nil {
@@ -104,31 +103,20 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
-// UnmarshalJSON takes any JSON value, sound or not, null included; see [Policy] for why.
+// UnmarshalJSON takes any JSON value, sound or not, null included; see [Policy] for why. Anything else is a
+// [*SyntaxError].
 func (p *Policy) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber() // a float64 would round numbers that must be written back as they were
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return fmt.Errorf("policy is not JSON: %s%w", lineOf(data, err), err)
+		return syntaxError(data, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("policy is not JSON: something follows after the end of the value")
+		return syntaxError(data, ErrTrailing)
 	}
 	*p = policyOf(value)
 	return nil
-}
-
-// lineOf says where in a text an error of encoding/json is, for people who write policies in an editor.
-func lineOf(data []byte, err error) string {
-	at := int64(len(data))
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		at = min(at, max(syntax.Offset-1, 0)) // it counts the character that is wrong
-	}
-	return fmt.Sprintf("line %d: ", 1+bytes.Count(data[:at], []byte("\n")))
 }
 
 func policyOf(value any) Policy { return Policy{root: &value} }

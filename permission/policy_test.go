@@ -3,6 +3,7 @@ package permission_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -86,6 +87,25 @@ func TestParseRefusesWhatIsNotOneJSONValue(t *testing.T) {
 		}
 		if !strings.HasPrefix(err.Error(), "policy is not JSON: ") {
 			t.Errorf("%q: error %q does not say what is wrong", text, err)
+		}
+	}
+}
+
+func TestASyntaxErrorSaysItsLineAndColumn(t *testing.T) {
+	for text, want := range map[string]permission.SyntaxError{
+		"":                             {Line: 1, Column: 1, Cause: io.ErrUnexpectedEOF},
+		"{\n  ":                        {Line: 2, Column: 3, Cause: io.ErrUnexpectedEOF},
+		"{} \n\n 1":                    {Line: 3, Column: 2, Cause: permission.ErrTrailing},
+		"{}\n}":                        {Line: 2, Column: 1, Cause: permission.ErrTrailing},
+		"{\n\"é\": tru}":               {Line: 2, Column: 9},
+		"{\"entities\": {\n  all: 1}}": {Line: 2, Column: 3},
+	} {
+		_, err := permission.Parse([]byte(text))
+		var got *permission.SyntaxError
+		if !errors.As(err, &got) || got.Line != want.Line || got.Column != want.Column {
+			t.Errorf("%q: %#v, want line %d and column %d", text, err, want.Line, want.Column)
+		} else if want.Cause != nil && !errors.Is(err, want.Cause) {
+			t.Errorf("%q: %v, want %v", text, err, want.Cause)
 		}
 	}
 }

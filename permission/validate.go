@@ -41,7 +41,26 @@ type Problem struct {
 	Text string
 	// Advice says what may stand there.
 	Advice string
+	// Fault says the same for who tells it in other words.
+	Fault Fault
+	// Known are the keys that may stand beside or instead of an [UnknownKey].
+	Known []string
 }
+
+// Fault is a kind of problem.
+type Fault int
+
+// The faults that a policy can have.
+const (
+	// NotAnObject: the policy as a whole has to be an object.
+	NotAnObject Fault = iota + 1
+	// UnknownKey: the last key of the path has no meaning there.
+	UnknownKey
+	// NoGrant: what stands there is neither true nor an object.
+	NoGrant
+	// NotTrue: what stands there is not true.
+	NotTrue
+)
 
 // String is the problem as permissions.md §7 writes it: extra keys not allowed @ data['entities']['labels'].
 func (p Problem) String() string {
@@ -64,7 +83,9 @@ func validate(policy any) []Problem {
 	var v validator
 	categories, ok := policy.(Object)
 	if !ok {
-		v.report(textNotObject, "write an object, {} for a policy that grants nothing")
+		v.report(Problem{
+			Fault: NotAnObject, Text: textNotObject, Advice: "write an object, {} for a policy that grants nothing",
+		})
 		return v.problems
 	}
 	v.fields(categories, v.category, Entities)
@@ -103,7 +124,7 @@ func (v *validator) grant(value any) {
 
 func (v *validator) key(value any) {
 	if value != true {
-		v.report(textBadValue, "write true, or leave the key out")
+		v.report(Problem{Fault: NotTrue, Text: textBadValue, Advice: "write true, or leave the key out"})
 	}
 }
 
@@ -111,7 +132,7 @@ func (v *validator) key(value any) {
 func (v *validator) objectOrTrue(value any) (Object, bool) {
 	object, ok := value.(Object)
 	if !ok && value != true {
-		v.report(textBadValue, "write true or an object, or leave the key out")
+		v.report(Problem{Fault: NoGrant, Text: textBadValue, Advice: "write true or an object, or leave the key out"})
 	}
 	return object, ok
 }
@@ -124,7 +145,9 @@ func (v *validator) fields(object Object, check func(any), known ...string) {
 			continue
 		}
 		v.below(key, object[key], func(any) {
-			v.report(textExtraKey, "what may stand here: "+strings.Join(known, ", "))
+			v.report(Problem{
+				Fault: UnknownKey, Text: textExtraKey, Advice: "what may stand here: " + strings.Join(known, ", "), Known: known,
+			})
 		})
 	}
 }
@@ -135,6 +158,8 @@ func (v *validator) below(key string, value any, check func(any)) {
 	v.path = v.path[:len(v.path)-1]
 }
 
-func (v *validator) report(text, advice string) {
-	v.problems = append(v.problems, Problem{Path: slices.Clone(v.path), Text: text, Advice: advice})
+// report notes a problem with the value at path.
+func (v *validator) report(problem Problem) {
+	problem.Path = slices.Clone(v.path)
+	v.problems = append(v.problems, problem)
 }

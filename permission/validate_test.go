@@ -101,6 +101,17 @@ func TestValidateTellsAllProblems(t *testing.T) {
 	if diff := cmp.Diff([]string{"entities", "all", "write"}, invalid.Problems[1].Path); diff != "" {
 		t.Error(diff)
 	}
+	wantFaults := []permission.Fault{
+		permission.NotTrue, permission.UnknownKey, permission.NoGrant, permission.UnknownKey, permission.UnknownKey,
+	}
+	for i, problem := range invalid.Problems {
+		if problem.Fault != wantFaults[i] || (len(problem.Known) > 0) != (problem.Fault == permission.UnknownKey) {
+			t.Errorf("%s is the fault %d, known are %q", problem, problem.Fault, problem.Known)
+		}
+	}
+	if diff := cmp.Diff([]string{"read", "control", "edit"}, invalid.Problems[1].Known); diff != "" {
+		t.Error(diff)
+	}
 	if want := "policy: " + want[0] + "; write true, or leave the key out (and 4 more)"; err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
