@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,7 @@ var _ permission.Lookup = (*Registry)(nil)
 type snapshot struct {
 	checked          time.Time
 	entities, device fs.FileInfo // nil if there was no file
+	entityIDs        []string    // sorted
 	deviceOf         map[string]string
 	areaOf           map[string]string
 	problem          string // what was wrong with the files, which is logged once
@@ -74,6 +77,20 @@ func (r *Registry) AreaOfDevice(deviceID string) (string, bool) {
 	return id, ok
 }
 
+// FindEntities returns, sorted, up to limit entity ids that contain text; an empty text is in all of them.
+func (r *Registry) FindEntities(text string, limit int) []string {
+	var found []string
+	for _, id := range r.now().entityIDs {
+		if len(found) >= limit {
+			break
+		}
+		if strings.Contains(id, text) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
 // now returns what the files hold, as of at most a second ago. One caller looks, the others need not wait.
 func (r *Registry) now() *snapshot {
 	known := r.known.Load()
@@ -104,12 +121,15 @@ func (r *Registry) refresh(s *snapshot) error {
 	}
 	readEntities, err1 := r.read(EntityFile, &s.entities, &entities)
 	if readEntities {
+		s.entityIDs = make([]string, 0, len(entities.Entities))
 		s.deviceOf = make(map[string]string, len(entities.Entities))
 		for _, e := range entities.Entities {
+			s.entityIDs = append(s.entityIDs, e.EntityID)
 			if e.DeviceID != nil {
 				s.deviceOf[e.EntityID] = *e.DeviceID
 			}
 		}
+		slices.Sort(s.entityIDs)
 	}
 	var devices struct {
 		Devices []struct {

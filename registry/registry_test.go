@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -61,6 +62,27 @@ func TestWhereThingsAre(t *testing.T) {
 	p := permission.Compile(policy, r)
 	if !p.Check("light.kitchen", permission.Control) || p.Check("light.ghostdev", permission.Control) {
 		t.Error("the policy does not follow the registries")
+	}
+}
+
+func TestEntitiesAreFoundByAPartOfTheirID(t *testing.T) {
+	r, err := registry.Open(folder(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		text  string
+		limit int
+		want  []string
+	}{
+		{"", 10, []string{"light.bare", "light.ghostdev", "light.kitchen", "light.loose"}},
+		{"", 2, []string{"light.bare", "light.ghostdev"}},
+		{"kit", 10, []string{"light.kitchen"}},
+		{"old", 10, nil}, // deleted
+	} {
+		if got := r.FindEntities(row.text, row.limit); !slices.Equal(got, row.want) {
+			t.Errorf("%d with %q: %q, want %q", row.limit, row.text, got, row.want)
+		}
 	}
 }
 
