@@ -161,7 +161,7 @@ func TestSessionsOfOthersAreNotOnesOwn(t *testing.T) {
 }
 
 // formToken finds the token in any form of a page.
-func formToken(t *testing.T, p *page) string {
+func formToken(t testing.TB, p *page) string {
 	t.Helper()
 	for _, n := range p.all("input") {
 		if attribute(n, "name") == "form_token" {

@@ -72,6 +72,7 @@ func openOver(t testing.TB, store latchkey.Store, change ...func(*server.Options
 	}
 	h.Manager, err = latchkey.New(store, latchkey.Options{
 		Providers: []latchkey.Provider{h.local}, Modules: []latchkey.MFAModule{app, letters}, Logger: log,
+		Lookup: things{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func openOver(t testing.TB, store latchkey.Store, change ...func(*server.Options
 		t.Fatal(err)
 	}
 	o := server.Options{Local: h.local, Onboarding: store, Logger: log}
-	p := pages.Options{Manager: h.Manager, Local: h.local, Bans: h.bans, Logger: log}
+	p := pages.Options{Manager: h.Manager, Local: h.local, Bans: h.bans, Lookup: things{}, Logger: log}
 	for _, c := range change {
 		c(&o, &p)
 	}

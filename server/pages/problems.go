@@ -30,6 +30,7 @@ func problem(err error) *web.Text {
 		{latchkey.ErrLastAdmin, "last_admin"},
 		{latchkey.ErrOwnerDeactivated, "owner_deactivated"},
 		{latchkey.ErrUnknownGroup, "unknown_group"},
+		{errBuiltIn, "group_built_in"},
 		{latchkey.ErrInvalidAuth, "wrong_password"},
 		{latchkey.ErrUnavailable, "unavailable"},
 		{homeassistant.ErrUsernameTaken, "username_taken"},

@@ -95,8 +95,8 @@ func up(depth int) string {
 	return strings.Repeat("../", depth)
 }
 
-// depth is how many folders below the server's root the address of a request is.
-func depth(r *http.Request) int { return max(strings.Count(r.URL.Path, "/")-1, 0) }
+// depth is how many folders below the server's root the address of a request is. A slash that is escaped is part of a name.
+func depth(r *http.Request) int { return max(strings.Count(r.URL.EscapedPath(), "/")-1, 0) }
 
 // Root leads from the address of a request to the server's root, without naming the path that a proxy may have put in
 // front of it.
