@@ -237,6 +237,9 @@ func TestGroupsWithOddIDsCanBeReached(t *testing.T) {
 	}
 	for _, id := range []string{"guests and friends", "a/b", "a?b#c", "50%", "ü"} {
 		p := h.signIn("anna").get("/admin/groups").follow("Edit : "+id).is(200, id)
+		if !strings.Contains(p.source, `src="../../static/page.js"`) {
+			t.Errorf("%s: the way to the root is another: %s", id, p.source)
+		}
 		p.send("Save", "name", "Named "+id).is(200, "The group is saved.", "Named "+id).follow("Groups").is(200)
 		h.signIn("anna").get("/admin/groups").follow("Delete : Named "+id).send("Delete").is(200, "The group is deleted.").lacks(id)
 	}

@@ -193,7 +193,7 @@ func TestTheFormChecksWithoutSavingAnything(t *testing.T) {
 // The preview says what the manager would decide if the draft were saved.
 func TestThePreviewIsWhatWouldBeDecided(t *testing.T) {
 	h := open(t)
-	g := h.withGroup("guests", "Guests", `{}`)
+	g := h.withGroup("guests", "Guests", `{"entities": true}`) // which the draft replaces
 	h.withGroup("stairs", "Stairs", `{"entities": {"entity_ids": {"light.attic": {"control": true}}}}`)
 	people := map[string][]string{
 		"ben": {g.ID}, "eva": {"stairs", g.ID}, "ida": {"stairs", latchkey.GroupReadOnly}, "jon": nil, "kim": {latchkey.GroupUser, g.ID},
@@ -246,7 +246,7 @@ func TestThePreviewIsWhatWouldBeDecided(t *testing.T) {
 
 func TestThePreviewNamesTheRuleAndTheGroupsBehindIt(t *testing.T) {
 	h := open(t)
-	g := h.withGroup("guests", "Guests", `{}`)
+	g := h.withGroup("guests", "Guests", `{"entities": true}`) // which the draft replaces
 	h.withGroup("stairs", "Stairs", `{"entities": {"entity_ids": {"light.hall": {"control": true}}}}`)
 	h.person("ben", func(n *latchkey.NewUser) { n.GroupIDs = []string{"stairs", g.ID} })
 	b := h.signIn("anna")
