@@ -19,6 +19,7 @@ import (
 //	{{say .Text}}                 is a [Text]
 //	{{when .Time}}                is an instant, which a script writes in the person's time zone
 //	{{args "a" .A "b" .B}}        is what a partial template is given
+//	{{below .Here "admin/users"}} is true on the pages that belong to another
 type Templates struct {
 	languages chooser
 	words     map[string]catalogue
@@ -84,11 +85,12 @@ func (p *Pages) Templates(tree fs.FS) (*Templates, error) {
 
 func functions(words catalogue) template.FuncMap {
 	return template.FuncMap{
-		"t":    words.text,
-		"say":  func(t *Text) (string, error) { return words.text(t.Key, t.Args...) },
-		"rich": words.rich,
-		"when": when,
-		"args": pairs,
+		"t":     words.text,
+		"say":   func(t *Text) (string, error) { return words.text(t.Key, t.Args...) },
+		"rich":  words.rich,
+		"when":  when,
+		"args":  pairs,
+		"below": func(here, place string) bool { return strings.HasPrefix(here, place+"/") },
 	}
 }
 

@@ -56,6 +56,26 @@ func TestAPageIsMadeInTheLanguageOfThePerson(t *testing.T) {
 	}
 }
 
+// A slash that is escaped is part of a name, to a browser as well. The place that a page belongs to is marked.
+func TestAPageKnowsWhereItIs(t *testing.T) {
+	p := mustNew(t, Options{})
+	view := View{Title: Say("bans.title"), Admin: true}
+	for path, parts := range map[string][]string{
+		"/admin/users":               {`href="../static/app.css"`, `<a href="../admin/users" aria-current="page">`, `<a href="../account">`},
+		"/admin/users/a%2Fb":         {`href="../../static/app.css"`, `<a href="../../admin/users" aria-current="true">`, `<a href="../../account">`},
+		"/admin/users/a%2Fb/delete":  {`href="../../../static/app.css"`, `<a href="../../../admin/users" aria-current="true">`},
+		"/admin/userstuff":           {`<a href="../admin/users">`},
+		"/account/factors/totp/off?": {`<a href="../../../account" aria-current="true">`, `<a href="../../../admin/users">`},
+	} {
+		page := shown(t, p, path, "en", `{{template "top" .}}{{template "bottom" .}}`, view).Body.String()
+		for _, part := range parts {
+			if !strings.Contains(page, part) {
+				t.Errorf("%s lacks %s:\n%s", path, part, page)
+			}
+		}
+	}
+}
+
 func TestAPageThatCannotBeMadeIsNotBegun(t *testing.T) {
 	p := mustNew(t, Options{})
 	for _, body := range []string{`{{t "no.such.key"}}`, `{{t "bans.title" "name"}}`, `{{t "bans.title" 1 2}}`, `{{.Data.Nothing}}`} {
