@@ -171,7 +171,7 @@ func (h *house) known(prefix, key string) *web.Text {
 	if h.templates.Has(prefix + key) {
 		return web.Say(prefix + key)
 	}
-	return web.Say("problem.other", "text", key)
+	return plain(key)
 }
 
 // grouped writes a secret in groups of four, as people type it.

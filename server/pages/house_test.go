@@ -46,12 +46,18 @@ type house struct {
 // open starts a house. change may alter what the pages and the server are made with.
 func open(t testing.TB, change ...func(*server.Options, *pages.Options)) *house {
 	t.Helper()
+	return openOver(t, newStore(t), change...)
+}
+
+// newStore returns an empty store.
+func newStore(t testing.TB) latchkey.Store {
+	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return openOver(t, store, change...)
+	return store
 }
 
 func openOver(t testing.TB, store latchkey.Store, change ...func(*server.Options, *pages.Options)) *house {

@@ -13,7 +13,13 @@ import (
 
 // The refusals of the pages themselves.
 var (
-	errAdminsOnly = errors.New("this page is for administrators")
+	errAdminsOnly  = errors.New("this page is for administrators")
+	errSystemUser  = errors.New("users that the system made for itself are not to be changed")
+	errDeleteSelf  = errors.New("nobody deletes their own account")
+	errDeleteOwner = errors.New("the owner cannot be deleted")
+	errOwnersKeys  = errors.New("only the owner may change how the owner signs in")
+	errHasLogin    = errors.New("the user has a login already")
+	errOwnSession  = errors.New("the session is the one that asks")
 )
 
 // problem is the table of errors: what a person is told, or nil for what nobody here knows.
@@ -27,12 +33,19 @@ func problem(err error) *web.Text {
 		key string
 	}{
 		{errAdminsOnly, "admins_only"},
+		{errSystemUser, "system_user"},
+		{errDeleteSelf, "delete_self"},
+		{errDeleteOwner, "delete_owner"},
+		{errOwnersKeys, "owners_keys"},
+		{errHasLogin, "has_login"},
+		{errOwnSession, "own_session"},
 		{latchkey.ErrLastAdmin, "last_admin"},
 		{latchkey.ErrOwnerDeactivated, "owner_deactivated"},
 		{latchkey.ErrUnknownGroup, "unknown_group"},
 		{errBuiltIn, "group_built_in"},
 		{latchkey.ErrInvalidAuth, "wrong_password"},
 		{latchkey.ErrUnavailable, "unavailable"},
+		{homeassistant.ErrUserNotFound, "login_gone"},
 		{homeassistant.ErrUsernameTaken, "username_taken"},
 		{homeassistant.ErrNotNormalized, "username_not_normalized"},
 		{homeassistant.ErrEmptyUsername, "username_empty"},
@@ -45,10 +58,16 @@ func problem(err error) *web.Text {
 	}
 	var own *latchkey.Error
 	if errors.As(err, &own) {
-		return web.Say("problem.other", "text", own.Text)
+		return plain(own.Text)
 	}
 	return nil
 }
+
+// plain is a text that is the same in all languages.
+func plain(text string) *web.Text { return web.Say("problem.other", "text", text) }
+
+// isRefusal reports whether an error says that something may not be done, as against that it cannot be looked at.
+func isRefusal(err error) bool { return status(err) == http.StatusUnprocessableEntity }
 
 // status is the one that an error is answered with.
 func status(err error) int {

@@ -75,7 +75,7 @@ func clientOf(t latchkey.RefreshToken) string {
 
 // endOwnSession ends one of one's own sessions.
 func (h *house) endOwnSession(v *visit) error {
-	t, err := h.ownToken(v, v.field("id"))
+	t, err := h.tokenOf(v, v.user().ID, latchkey.TokenNormal, v.field("id"))
 	if isNotFound(err) {
 		return v.goTo("account#sessions", "session_ended") // that is what was wanted
 	} else if err != nil {
@@ -87,10 +87,10 @@ func (h *house) endOwnSession(v *visit) error {
 	return v.goTo("account#sessions", "session_ended")
 }
 
-// ownToken returns a refresh token of who is signed in. That of another is not found.
-func (h *house) ownToken(v *visit, id string) (latchkey.RefreshToken, error) {
+// tokenOf returns a refresh token of a user. One of another user or of another type is not found.
+func (h *house) tokenOf(v *visit, userID string, kind latchkey.TokenType, id string) (latchkey.RefreshToken, error) {
 	t, err := h.Manager.RefreshToken(v.ctx(), id)
-	if err == nil && t.UserID != v.user().ID {
+	if err == nil && (t.UserID != userID || t.Type != kind) {
 		err = latchkey.ErrNotFound
 	}
 	return t, err
@@ -113,18 +113,17 @@ func (h *house) offerOthers(v *visit) error {
 
 // endOthers ends all sessions but this one. Long-lived tokens stay.
 func (h *house) endOthers(v *visit) error {
-	if err := h.endSessions(v, v.user().ID); err != nil {
+	if _, err := h.endSessions(v, v.user().ID); err != nil {
 		return err
 	}
 	return v.goTo("account#sessions", "others_ended")
 }
 
-// endSessions ends the sessions of a user, but not the one that asks.
-func (h *house) endSessions(v *visit, userID string) error {
-	_, err := h.Manager.RemoveRefreshTokens(v.ctx(), userID, func(t latchkey.RefreshToken) bool {
+// endSessions ends the sessions of a user, but not the one that asks, and returns how many there were.
+func (h *house) endSessions(v *visit, userID string) (ended int, err error) {
+	return h.Manager.RemoveRefreshTokens(v.ctx(), userID, func(t latchkey.RefreshToken) bool {
 		return t.Type == latchkey.TokenNormal && t.ID != v.session.Token.ID
 	})
-	return err
 }
 
 // originOf is where the request came from.

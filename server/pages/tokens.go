@@ -47,11 +47,7 @@ func (h *house) createToken(v *visit) error {
 
 // longLived returns the long-lived token that the address names.
 func (h *house) longLived(v *visit) (latchkey.RefreshToken, error) {
-	t, err := h.ownToken(v, v.r.PathValue("id"))
-	if err == nil && t.Type != latchkey.TokenLongLived {
-		err = latchkey.ErrNotFound
-	}
-	return t, err
+	return h.tokenOf(v, v.user().ID, latchkey.TokenLongLived, v.r.PathValue("id"))
 }
 
 func (h *house) askToRemoveToken(v *visit) error {
@@ -81,4 +77,6 @@ type question struct {
 	Text *web.Text
 	Yes  *web.Text // what the button says that does it
 	Back string    // the page to return to, below the root
+	// Danger marks what takes something from somebody else.
+	Danger bool
 }

@@ -3,12 +3,15 @@ package pages
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 	"github.com/seed-6a977b3d/latchkey/server"
 	"github.com/seed-6a977b3d/latchkey/server/web"
 )
@@ -94,17 +97,29 @@ func (v *visit) answer(status int, name string, view web.View) error {
 	return v.templates.Show(v.w, v.r, status, name, view)
 }
 
-// done is what the address says was just done. Only texts that are made for that are shown.
+// done is what the address says was just done, with the numbers that belong to it, as in "sessions_ended ended=2". Only
+// texts that are made for that are shown.
 func (v *visit) done() *web.Text {
-	key := v.r.URL.Query().Get("done")
+	key, numbers, _ := strings.Cut(v.r.URL.Query().Get("done"), " ")
 	if key == "" || !v.templates.Has("done."+key) {
 		return nil
 	}
-	return web.Say("done." + key)
+	var filled []any
+	for number := range strings.FieldsSeq(numbers) {
+		name, value, _ := strings.Cut(number, "=")
+		if n, err := strconv.Atoi(value); err == nil {
+			filled = append(filled, name, n)
+		}
+	}
+	return web.Say("done."+key, filled...)
 }
 
-// goTo leads on to a page below the server's root, which says that something was done if that has a name.
-func (v *visit) goTo(path, done string) error {
+// goTo leads on to a page below the server's root, which says that something was done if that has a name. numbers are
+// pairs of a name and a number that the text mentions.
+func (v *visit) goTo(path, done string, numbers ...any) error {
+	for i := 0; i < len(numbers); i += 2 {
+		done += fmt.Sprintf(" %v=%v", numbers[i], numbers[i+1])
+	}
 	if done != "" {
 		before, mark, marked := strings.Cut(path, "#")
 		separator := "?"
@@ -138,7 +153,7 @@ func fresh(do action) action {
 
 // nameOf is what a person is called.
 func nameOf(u latchkey.User) string {
-	if u.Name.Text != "" {
+	if strings.TrimSpace(u.Name.Text) != "" {
 		return u.Name.Text
 	}
 	for _, c := range u.Credentials {
@@ -147,6 +162,31 @@ func nameOf(u latchkey.User) string {
 		}
 	}
 	return u.ID
+}
+
+// label names a user so that nobody is taken for another, in the middle of a text.
+func label(u latchkey.User) string {
+	name := nameOf(u)
+	login, ok := homeassistant.LoginOf(u)
+	if username := login.Text("username"); ok && username != name {
+		return isolated(name) + " (" + isolated(username) + ")"
+	}
+	return isolated(name)
+}
+
+// isolated keeps what somebody is called from turning round the text that it stands in: marks of direction are taken out,
+// and what may be written from right to left is set off.
+func isolated(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+			return -1
+		}
+		return r
+	}, name)
+	if strings.ContainsFunc(name, func(r rune) bool { return r >= '\u0590' }) {
+		return "\u2068" + name + "\u2069"
+	}
+	return name
 }
 
 // isNotFound is a shorthand for the plainest of errors.
