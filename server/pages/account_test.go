@@ -189,7 +189,7 @@ func TestTokensOfProgramsAreMadeShownOnceAndRemoved(t *testing.T) {
 		t.Errorf("Cache-Control: %s", got)
 	}
 	p.send("Make a token", "name", "GPS logger").refused("name", "You have a token of this name.")
-	list := b.get("/account").is(200, "GPS logger made", "valid until")
+	list := b.get("/account").is(200, "GPS logger Made", "valid until")
 	if strings.Contains(list.source, token) {
 		t.Error("the token is shown again")
 	}

@@ -284,7 +284,7 @@ func TestThePreviewSaysWhatElseCounts(t *testing.T) {
 	for _, row := range []struct{ policy, who, want string }{
 		{`{}`, "anna", "anna owns this server, and may do everything whatever the groups say."},
 		{`{}`, "anna", "(edit) Allowed Owners may do everything."},
-		{`{}`, "eva", "eva is switched off, and cannot sign in."},
+		{`{}`, "eva", "eva is inactive, and cannot sign in."},
 		{`{}`, "ben", "ben is not in this group."},
 		{`{"entities": true}`, "ben", "Another group of ben has a policy that cannot be used. Until it is mended everything is denied."},
 		{`{"entities": true}`, "ben", "(read) Denied No rule allows it."},

@@ -157,7 +157,7 @@ func TestTheOwnerIsNeitherDeactivatedNorDeleted(t *testing.T) {
 	b := h.signIn("cara")
 	p := b.get(at(anna)).is(200, "The owner can be neither deactivated nor deleted.", "The owner may do everything").lacks("Deactivate", "Delete")
 	form := url.Values{"form_token": {formToken(t, p)}}
-	for path, told := range map[string]string{"/deactivate": "The owner cannot be switched off.", "/delete": "The owner cannot be deleted."} {
+	for path, told := range map[string]string{"/deactivate": "The owner cannot be deactivated.", "/delete": "The owner cannot be deleted."} {
 		b.get(at(anna, path)).is(422, told)
 		b.do(http.MethodPost, at(anna, path), form).is(422, told)
 	}
