@@ -67,7 +67,8 @@ func messageErrors(err error) (reply, bool) {
 	case errors.Is(err, latchkey.ErrState):
 		return says(http.StatusForbidden, publicText(err)), true
 	case errors.Is(err, homeassistant.ErrInvalidUser), errors.Is(err, latchkey.ErrValue):
-		return says(http.StatusBadRequest, publicText(err)), true
+		told := message{Message: publicText(err), Code: homeassistant.RefusalCode(err)}
+		return reply{status: http.StatusBadRequest, json: told}, true
 	}
 	return reply{}, false
 }

@@ -120,11 +120,11 @@ func TestRefusedFirstAccounts(t *testing.T) {
 		{"blank username", owner(map[string]any{"username": " \t"}), misfit("length of value must be at least 1 for dictionary value @ data['username']")},
 		{"empty password", owner(map[string]any{"password": ""}), misfit("length of value must be at least 1 for dictionary value @ data['password']")},
 		{"client id", owner(map[string]any{"client_id": "ftp://a"}), says("Invalid client id")},
-		{"short password", owner(map[string]any{"password": "short"}), says("Password is too short: use at least 8 characters")},
+		{"short password", owner(map[string]any{"password": "short"}), `{"message":"Password is too short: use at least 8 characters","code":"password_too_short"}`},
 		{"common password", owner(map[string]any{"password": "password1"}),
-			says("Password is one of the most common ones, which are tried first: choose another")},
+			`{"message":"Password is one of the most common ones, which are tried first: choose another","code":"password_common"}`},
 		{"NUL in the password", owner(map[string]any{"password": "long enough\x00but"}),
-			says("Password holds a NUL character or is not valid UTF-8: choose another")},
+			`{"message":"Password holds a NUL character or is not valid UTF-8: choose another","code":"password_unusable"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { w.post("/api/onboarding/users", tt.body).is(t, 400, tt.want) })
 	}

@@ -60,6 +60,30 @@ const maxUsernameBytes = 1024
 var ErrUnusableUsername = &latchkey.Error{Kind: latchkey.ErrValue,
 	Text: "Username is too long, holds a NUL character or is not valid UTF-8: choose another"}
 
+// RefusalCode names, for programs, what is wrong with a username or a password that an error is about. It is empty for any
+// other error.
+func RefusalCode(err error) string {
+	if name, ok := errors.AsType[*UserError](err); ok {
+		return name.Key
+	}
+	for _, row := range []struct {
+		err  error
+		code string
+	}{
+		{ErrEmptyUsername, "username_empty"},
+		{ErrUnusableUsername, "username_unusable"},
+		{ErrPasswordTooShort, "password_too_short"},
+		{ErrPasswordTooLong, "password_too_long"},
+		{ErrPasswordCommon, "password_common"},
+		{ErrPasswordUnusable, "password_unusable"},
+	} {
+		if errors.Is(err, row.err) {
+			return row.code
+		}
+	}
+	return ""
+}
+
 // ValidateLogin checks a username and a password. Whatever is wrong is [latchkey.ErrInvalidAuth], and takes the time of
 // one bcrypt check whether the user exists or not.
 func (p *Provider) ValidateLogin(ctx context.Context, username, password string) error {

@@ -203,7 +203,7 @@ func (api *fakeAPI) firstUser(w http.ResponseWriter, r *http.Request) {
 	case body["client_id"] != api.root() || body["language"] != "en":
 		answer(w, http.StatusBadRequest, object{"message": fmt.Sprintf("Message format incorrect: %v", body)})
 	case body["password"] == "password1":
-		answer(w, http.StatusBadRequest, object{"message": "Password is one of the most common ones"})
+		answer(w, http.StatusBadRequest, object{"message": "Password is one of the most common ones", "code": "password_common"})
 	case body["username"] == "late":
 		answer(w, http.StatusForbidden, object{"message": "User step already done"})
 	case api.setupCode != "" && body["setup_code"] == nil:

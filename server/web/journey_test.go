@@ -25,7 +25,7 @@ func TestTheFirstAccountWithABrowser(t *testing.T) {
 				t.Errorf("%d accounts asked for", n)
 			}
 			b.do(person("anna", "password1", "password1"), see("#alert .note-error"))
-			b.says("#alert", "Password is one of the most common ones")
+			b.says("#alert", "That is one of the most common passwords, which are tried first.")
 			b.is("document.activeElement.name", "password")
 			b.do(person("anna", "long enough", "long enough"), see("[name=setup_code]"))
 			b.says("form", "Give the setup code")

@@ -111,9 +111,11 @@ async function enter(code) {
   location.replace(callbackAddress(root, { code, state }));
 }
 
-// explain says why no account was made; the server's message is meant for people.
+// explain says why no account was made: in our own words where there are some for it, else in the server's, which are meant
+// for people as well.
 function explain(answer, values) {
-  const said = answer ? reason(answer) : "";
+  const code = answer?.body?.code;
+  const said = words.find(`error.${code}`) ?? (answer ? reason(answer) : "");
   if (answer?.status === 403 && said === "User step already done") return showDone();
   if (["setup_code_required", "setup_code_invalid"].includes(answer?.body?.code)) {
     codeNeeded = true;
@@ -122,7 +124,7 @@ function explain(answer, values) {
     return;
   }
   showMessage(said || words.text("unreachable"));
-  form.focus(/password/i.test(said) ? "password" : "username");
+  form.focus(/password/i.test(code ?? said) ? "password" : "username");
 }
 
 function showMessage(text) {
