@@ -72,6 +72,9 @@ var (
 	ErrInvalidAuth = &Error{ErrDenied, "Invalid authentication"}
 )
 
+// ErrFollowing: the change belongs into the files of a Home Assistant that a store only follows.
+var ErrFollowing = &Error{ErrState, "This is kept by Home Assistant, which latchkey only follows here: change it there"}
+
 // The refusals of [User.MayAuthenticate] beside [ErrUserInactive] (models.md §8).
 var (
 	ErrNoRequest     = &Error{ErrDenied, "No request available to validate local access"}

@@ -238,9 +238,9 @@ func (h *house) offerCodes(v *visit) error {
 	if err != nil {
 		return err
 	}
-	q := question{Text: web.Say("recovery.offer_text"), Yes: web.Say("recovery.create"), Back: "account/others"}
+	q := question{Text: web.Say("recovery.offer_text"), Yes: web.Say("recovery.create"), No: web.Say("recovery.later"), Back: "account/others"}
 	if there.Made {
-		q.Text, q.Yes, q.Back = web.Say("recovery.renew_text"), web.Say("recovery.renew"), "account#factors"
+		q = question{Text: web.Say("recovery.renew_text"), Yes: web.Say("recovery.renew"), Back: "account#factors"}
 	}
 	return v.show("confirm.html", web.View{Title: web.Say("recovery.title"), Data: q})
 }

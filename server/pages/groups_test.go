@@ -374,7 +374,7 @@ func TestWhatIsFollowedIsNotChangedHere(t *testing.T) {
 	t.Cleanup(func() { _ = store.Close() })
 	h := openOver(t, store)
 	b := h.signIn("anna")
-	const why = "This is kept by Home Assistant, which latchkey only follows here: change it there"
+	const why = "This is kept by Home Assistant, which is only followed here. Change it there."
 	p := b.get("/admin/groups").follow("Edit : Guests").send("Save", "name", "Visitors", "policy", `{"entities": true}`).is(422, why)
 	if p.written() != `{"entities": true}` || attribute(p.all("h1")[0], "id") == "" || !strings.Contains(p.source, `value="Visitors"`) {
 		t.Errorf("what was typed is gone: %s", p.source)

@@ -45,6 +45,7 @@ func problem(err error) *web.Text {
 		{errBuiltIn, "group_built_in"},
 		{latchkey.ErrInvalidAuth, "wrong_password"},
 		{latchkey.ErrUnavailable, "unavailable"},
+		{latchkey.ErrFollowing, "followed"},
 		{homeassistant.ErrUserNotFound, "login_gone"},
 		{homeassistant.ErrUsernameTaken, "username_taken"},
 		{homeassistant.ErrNotNormalized, "username_not_normalized"},

@@ -76,6 +76,7 @@ func (h *house) removeToken(v *visit) error {
 type question struct {
 	Text *web.Text
 	Yes  *web.Text // what the button says that does it
+	No   *web.Text // what the link says that does not; nil for what such links always say
 	Back string    // the page to return to, below the root
 	// Danger marks what takes something from somebody else.
 	Danger bool

@@ -218,7 +218,7 @@ func TestBesideHomeAssistantItsUsersAreOnlyLookedAt(t *testing.T) {
 	h := openOver(t, following)
 	b := h.signIn("anna")
 	bens := h.signIn("ben")
-	const told = "This is kept by Home Assistant, which latchkey only follows here: change it there"
+	const told = "This is kept by Home Assistant, which is only followed here. Change it there."
 	b.get("/admin/users").is(200, "anna", "ben")
 	login := []string{"new_password", "another good one", "repeat_password", "another good one"}
 	b.get(at(ben)).send("Change name", "name", "Benjamin").is(422, told)

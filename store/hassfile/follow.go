@@ -16,10 +16,6 @@ import (
 	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
 )
 
-// ErrFollowing says that a change belongs into the files of a Home Assistant that is followed, and is not ours to make.
-var ErrFollowing = &latchkey.Error{Kind: latchkey.ErrState,
-	Text: "This is kept by Home Assistant, which latchkey only follows here: change it there"}
-
 // followEvery is how often the files are looked at, which is a matter of microseconds. Within the second that is promised
 // they may have to be read twice: a change may come while an earlier one is being read.
 const followEvery = 100 * time.Millisecond
@@ -255,7 +251,7 @@ func (f *Follower) tidy(ctx context.Context, s *state) error {
 	})
 }
 
-// Update implements [latchkey.Store]. What belongs into Home Assistant's files is [ErrFollowing].
+// Update implements [latchkey.Store]. What belongs into Home Assistant's files is [latchkey.ErrFollowing].
 func (f *Follower) Update(ctx context.Context, fn func(latchkey.Tx) error) error {
 	var used []latchkey.RefreshToken
 	err := f.store.Update(ctx, func(own latchkey.Tx) error {

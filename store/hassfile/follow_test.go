@@ -189,7 +189,7 @@ func TestWhetherATokenEndsIsForHomeAssistantToSay(t *testing.T) {
 	ctx := t.Context()
 	for _, expires := range []bool{true, false} {
 		id := map[bool]string{true: adaLogger, false: adaToken}[expires]
-		if err := m.SetExpiry(ctx, id, expires); !errors.Is(err, ErrFollowing) {
+		if err := m.SetExpiry(ctx, id, expires); !errors.Is(err, latchkey.ErrFollowing) {
 			t.Errorf("%s: error = %v", id, err)
 		}
 	}
@@ -350,7 +350,7 @@ func TestWhatIsHomeAssistantsIsRefused(t *testing.T) {
 		"factor's end":    func(tx latchkey.Tx) error { return tx.DeleteModuleData(ctx, "totp", adaID) },
 		"onboarding step": func(tx latchkey.Tx) error { return tx.CompleteOnboarding(ctx, "x") },
 	} {
-		if err := f.Update(ctx, change); !errors.Is(err, ErrFollowing) || !errors.Is(err, latchkey.ErrState) {
+		if err := f.Update(ctx, change); !errors.Is(err, latchkey.ErrFollowing) || !errors.Is(err, latchkey.ErrState) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -80,7 +80,7 @@ func (t *followTx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshTok
 	used.LastUsedAt, used.LastUsedIP = n.LastUsedAt, n.LastUsedIP
 	used.Secret, used.JWTKey, used.UserID, used.Type = n.Secret, n.JWTKey, n.UserID, n.Type // never changed
 	if used != n {
-		return ErrFollowing
+		return latchkey.ErrFollowing
 	}
 	t.used = append(t.used, n)
 	return nil
@@ -89,7 +89,7 @@ func (t *followTx) UpdateRefreshToken(ctx context.Context, n latchkey.RefreshTok
 // DeleteRefreshToken ends a session of our own.
 func (t *followTx) DeleteRefreshToken(ctx context.Context, id string) error {
 	if t.state.tokens[id] != nil {
-		return ErrFollowing
+		return latchkey.ErrFollowing
 	}
 	return t.ownTx.DeleteRefreshToken(ctx, id)
 }
@@ -110,7 +110,7 @@ func (t *followTx) PutModuleData(ctx context.Context, moduleID, userID string, d
 	before, there := table.known[userID]
 	known, ours := table.split(moduleID, userID, data)
 	if !there || known == nil || string(compact(before)) != string(compact(known)) {
-		return ErrFollowing
+		return latchkey.ErrFollowing
 	}
 	if ours == nil {
 		ours = newObject()
@@ -121,7 +121,7 @@ func (t *followTx) PutModuleData(ctx context.Context, moduleID, userID string, d
 // DeleteModuleData deletes what Home Assistant has no file for.
 func (t *followTx) DeleteModuleData(ctx context.Context, moduleID, userID string) error {
 	if fileOf(moduleID) != "" {
-		return ErrFollowing
+		return latchkey.ErrFollowing
 	}
 	return t.ownTx.DeleteModuleData(ctx, moduleID, userID)
 }
@@ -131,45 +131,51 @@ func (t *followTx) Announce(c latchkey.Change) { t.ownTx.Announce(c) }
 
 // What follows belongs into the files of Home Assistant.
 
-// InsertUser is refused with [ErrFollowing].
-func (*followTx) InsertUser(context.Context, latchkey.User) error { return ErrFollowing }
+// InsertUser is refused with [latchkey.ErrFollowing].
+func (*followTx) InsertUser(context.Context, latchkey.User) error { return latchkey.ErrFollowing }
 
-// UpdateUser is refused with [ErrFollowing].
-func (*followTx) UpdateUser(context.Context, latchkey.User) error { return ErrFollowing }
+// UpdateUser is refused with [latchkey.ErrFollowing].
+func (*followTx) UpdateUser(context.Context, latchkey.User) error { return latchkey.ErrFollowing }
 
-// DeleteUser is refused with [ErrFollowing].
-func (*followTx) DeleteUser(context.Context, string) error { return ErrFollowing }
+// DeleteUser is refused with [latchkey.ErrFollowing].
+func (*followTx) DeleteUser(context.Context, string) error { return latchkey.ErrFollowing }
 
-// InsertGroup is refused with [ErrFollowing].
-func (*followTx) InsertGroup(context.Context, latchkey.Group) error { return ErrFollowing }
+// InsertGroup is refused with [latchkey.ErrFollowing].
+func (*followTx) InsertGroup(context.Context, latchkey.Group) error { return latchkey.ErrFollowing }
 
-// UpdateGroup is refused with [ErrFollowing].
-func (*followTx) UpdateGroup(context.Context, latchkey.Group) error { return ErrFollowing }
+// UpdateGroup is refused with [latchkey.ErrFollowing].
+func (*followTx) UpdateGroup(context.Context, latchkey.Group) error { return latchkey.ErrFollowing }
 
-// DeleteGroup is refused with [ErrFollowing].
-func (*followTx) DeleteGroup(context.Context, string) error { return ErrFollowing }
+// DeleteGroup is refused with [latchkey.ErrFollowing].
+func (*followTx) DeleteGroup(context.Context, string) error { return latchkey.ErrFollowing }
 
-// InsertCredentials is refused with [ErrFollowing].
-func (*followTx) InsertCredentials(context.Context, latchkey.Credentials) error { return ErrFollowing }
-
-// UpdateCredentials is refused with [ErrFollowing].
-func (*followTx) UpdateCredentials(context.Context, latchkey.Credentials) error { return ErrFollowing }
-
-// DeleteCredentials is refused with [ErrFollowing].
-func (*followTx) DeleteCredentials(context.Context, string) error { return ErrFollowing }
-
-// InsertPassword is refused with [ErrFollowing].
-func (*followTx) InsertPassword(context.Context, latchkey.Password) error { return ErrFollowing }
-
-// UpdatePassword is refused with [ErrFollowing].
-func (*followTx) UpdatePassword(context.Context, string, latchkey.Password) error {
-	return ErrFollowing
+// InsertCredentials is refused with [latchkey.ErrFollowing].
+func (*followTx) InsertCredentials(context.Context, latchkey.Credentials) error {
+	return latchkey.ErrFollowing
 }
 
-// DeletePassword is refused with [ErrFollowing].
-func (*followTx) DeletePassword(context.Context, string) error { return ErrFollowing }
+// UpdateCredentials is refused with [latchkey.ErrFollowing].
+func (*followTx) UpdateCredentials(context.Context, latchkey.Credentials) error {
+	return latchkey.ErrFollowing
+}
 
-// CompleteOnboarding finds every step done, or is refused with [ErrFollowing].
+// DeleteCredentials is refused with [latchkey.ErrFollowing].
+func (*followTx) DeleteCredentials(context.Context, string) error { return latchkey.ErrFollowing }
+
+// InsertPassword is refused with [latchkey.ErrFollowing].
+func (*followTx) InsertPassword(context.Context, latchkey.Password) error {
+	return latchkey.ErrFollowing
+}
+
+// UpdatePassword is refused with [latchkey.ErrFollowing].
+func (*followTx) UpdatePassword(context.Context, string, latchkey.Password) error {
+	return latchkey.ErrFollowing
+}
+
+// DeletePassword is refused with [latchkey.ErrFollowing].
+func (*followTx) DeletePassword(context.Context, string) error { return latchkey.ErrFollowing }
+
+// CompleteOnboarding finds every step done, or is refused with [latchkey.ErrFollowing].
 func (t *followTx) CompleteOnboarding(ctx context.Context, step string) error {
 	done, err := t.OnboardingDone(ctx)
 	if err != nil {
@@ -178,5 +184,5 @@ func (t *followTx) CompleteOnboarding(ctx context.Context, step string) error {
 	if slices.Contains(done, step) {
 		return exists("step", step)
 	}
-	return ErrFollowing
+	return latchkey.ErrFollowing
 }

@@ -153,7 +153,7 @@ func TestRecoveryCodesBesideAHomeAssistantThatRuns(t *testing.T) {
 		t.Error("a code counts once")
 	}
 	for what, err := range map[string]error{"reset": m.ResetMFA(ctx, adaID), "disable": m.DisableMFA(ctx, adaID, totp.Type)} {
-		if !errors.Is(err, ErrFollowing) {
+		if !errors.Is(err, latchkey.ErrFollowing) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
