@@ -19,7 +19,7 @@ func TestBansAreListedAndLifted(t *testing.T) {
 	h.bans.list[early] = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	h.bans.list[late] = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	h.bans.list[netip.MustParseAddr("198.51.100.1")] = time.Time{} // nobody knows since when
-	p := b.get("/admin/bans").is(200, "2001:db8::1 Since 2026-11-02 12:00 UTC", "203.0.113.9 Since 2026-11-01 12:00 UTC", "198.51.100.1 Lift the ban")
+	p := b.get("/admin/bans").is(200, "2001:db8::1 Banned since 2026-11-02 12:00 UTC", "203.0.113.9 Banned since 2026-11-01 12:00 UTC", "198.51.100.1 Lift the ban")
 	p.send("Lift the ban : 203.0.113.9").is(200, "The ban is lifted.", "2001:db8::1").lacks("203.0.113.9").at("/admin/bans?done=ban_lifted")
 	if _, banned := h.bans.list[early]; banned {
 		t.Error("the address is still banned")
