@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
@@ -71,7 +72,27 @@ func try(ctx context.Context, actions ...action) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return chromedp.Do(limited, actions...)
+	for _, a := range actions {
+		if err := steadily(limited, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone is the code by which the browser says that what an action was about went away with its page meanwhile.
+const gone = -32000
+
+// steadily does an action, again on the next page if its own went away before it was done. Some pages are on their way out
+// when they show what a test waits for.
+func steadily(ctx context.Context, a action) error {
+	for {
+		err := chromedp.Do(ctx, a)
+		var refused *cdproto.Error
+		if !errors.As(err, &refused) || refused.Code != gone || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // shot keeps a picture of the page.

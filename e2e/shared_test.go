@@ -21,6 +21,18 @@ func (p *program) revoke(refresh string) {
 	}
 }
 
+// freeze stops the server where it is, and waits until every thread of it stands still.
+func (p *program) freeze() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		p.t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		p.t.Fatalf("the server does not stand still: %v %v", status, err)
+	}
+}
+
 // Two servers are open on one file. What one revokes the other accepts no longer, and closes the sockets of.
 func TestTwoServersOnOneFile(t *testing.T) {
 	first := start(t, "")
@@ -62,9 +74,7 @@ func TestAServerThatStoodStill(t *testing.T) {
 				t.Fatalf("round %d: status %d", round, got)
 			}
 		}
-		if err := second.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		second.freeze()
 		stopped := time.Now()
 		first.revoke(tokens["refresh_token"].(string))
 		answer := make(chan int, 1)
