@@ -13,7 +13,7 @@ import (
 
 // Bans returns the addresses that all nodes keep out, and since when.
 func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
-	ctx, cancel := s.limited(ctx)
+	ctx, cancel := s.limit.limited(ctx)
 	defer cancel()
 	type row struct {
 		address string

@@ -92,7 +92,7 @@ func (s *Store) listen(ctx context.Context) {
 	s.done.Go(func() { s.sweep(ctx) })
 	select {
 	case <-ready: // so that nothing is missed that happens after Open
-	case <-time.After(s.within):
+	case <-time.After(s.limit.within):
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *Store) subscribe(ctx context.Context) (*line, error) {
 	l := &line{}
 	config := s.config.Copy()
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.payloads = append(l.payloads, n.Payload) }
-	ctx, cancel := context.WithTimeout(ctx, s.within)
+	ctx, cancel := context.WithTimeout(ctx, s.limit.within)
 	defer cancel()
 	var err error
 	if l.Conn, err = pgx.ConnectConfig(ctx, config); err != nil {

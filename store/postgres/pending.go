@@ -27,7 +27,7 @@ func pendingPlace(key []byte) string { return "pending/" + hex.EncodeToString(ke
 
 // exec runs a statement and returns how many rows it changed.
 func (p *Pending) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	ctx, cancel := p.store.limited(ctx)
+	ctx, cancel := p.store.limit.limited(ctx)
 	defer cancel()
 	result, err := p.store.db.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *Pending) Get(ctx context.Context, key string) (value []byte, revision i
 }
 
 func (p *Pending) row(ctx context.Context, q tables.Querier, key, query string) (value []byte, revision int64, err error) {
-	ctx, cancel := p.store.limited(ctx)
+	ctx, cancel := p.store.limit.limited(ctx)
 	defer cancel()
 	k := keyOf(key)
 	var sealed []byte

@@ -39,7 +39,7 @@ type Store struct {
 	reader
 	q       tables.Querier // asks outside of transactions
 	box     *seal.Box
-	within  time.Duration
+	limit   limit
 	db      *sql.DB
 	config  *pgx.ConnConfig
 	log     *slog.Logger
@@ -124,7 +124,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	// What is in the hands of a node that is gone must not hold up the others.
 	setUnlessGiven(config, "statement_timeout", milliseconds(o.within))
 	setUnlessGiven(config, "idle_in_transaction_session_timeout", milliseconds(10*o.within))
-	s := &Store{config: config, log: o.log, ear: watch.NewEar(), box: box, within: o.within}
+	s := &Store{config: config, log: o.log, ear: watch.NewEar(), box: box, limit: limit{within: o.within}}
 	s.hearOwn()
 	s.db = stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.doubtful))
 	s.db.SetMaxOpenConns(connections)
@@ -135,7 +135,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 		}
 	}()
 	s.q = again{s}
-	s.reader = tables.NewReader(s.q, box, dialect(), o.within)
+	s.reader = tables.NewReader(s.q, box, dialect(), s.limit.limited)
 	s.pending = &Pending{store: s}
 	if err := s.wait(ctx, o.patience); err != nil {
 		return nil, err
@@ -202,11 +202,6 @@ func (s *Store) place() string {
 
 // Pending returns where what is under way is kept for all nodes.
 func (s *Store) Pending() latchkey.PendingStore { return s.pending }
-
-// limited bounds how long a question may take: whoever asks rather hears that nobody answers.
-func (s *Store) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, s.within, latchkey.ErrUnavailable)
-}
 
 // Watch implements [latchkey.Store].
 func (s *Store) Watch(fn func([]latchkey.Change)) (stop func()) { return s.watchers.Watch(fn) }

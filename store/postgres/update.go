@@ -35,7 +35,7 @@ func (s *Store) update(ctx context.Context, fn func(*tables.Tx) error) error {
 		if !overtaken(err) {
 			return err
 		}
-		if try == tries || time.Since(began) > stubborn*s.within {
+		if try == tries || time.Since(began) > stubborn*s.limit.within {
 			return fmt.Errorf("%w: others got in the way %d times: %w", latchkey.ErrUnavailable, try, err)
 		}
 		select {
@@ -58,7 +58,7 @@ func (s *Store) updateOnce(ctx context.Context, fn func(*tables.Tx) error) error
 		return err
 	}
 	defer w.end()
-	t := tables.NewTx(tables.NewReader(texts{w.Tx}, s.box, dialect(), s.within), runner{w.Tx})
+	t := tables.NewTx(tables.NewReader(texts{w.Tx}, s.box, dialect(), s.limit.limited), runner{w.Tx})
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -93,12 +93,15 @@ type work struct {
 	life     context.Context
 	cancel   context.CancelCauseFunc
 	unfollow func() bool
-	within   time.Duration
+	limit    *limit
 }
 
 // begin begins a transaction, unless no connection is to be had in time. One that turns out to have ended is left for
 // another: nothing was done on it yet.
 func (s *Store) begin(ctx context.Context, isolation sql.IsolationLevel) (*work, error) {
+	if err := ctx.Err(); err != nil { // which a transaction of its own life would hear of too late
+		return nil, err
+	}
 	w, err := s.beginOnce(ctx, isolation)
 	if hasEnded(err) && ctx.Err() == nil {
 		s.dropIdle()
@@ -112,12 +115,12 @@ func (s *Store) begin(ctx context.Context, isolation sql.IsolationLevel) (*work,
 
 func (s *Store) beginOnce(ctx context.Context, isolation sql.IsolationLevel) (*work, error) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	w := &work{life: life, cancel: cancel, within: s.within}
+	w := &work{life: life, cancel: cancel, limit: &s.limit}
 	w.unfollow = context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
-	release := w.limit()
+	release := w.limited()
 	var err error
 	w.Tx, err = s.db.BeginTx(life, &sql.TxOptions{Isolation: isolation})
-	switch inTime := release(); {
+	switch inTime := release(err); {
 	case err == nil && inTime:
 		return w, nil
 	case err == nil: // and yet it is being undone
@@ -132,17 +135,32 @@ func (s *Store) beginOnce(ctx context.Context, isolation sql.IsolationLevel) (*w
 	return nil, err
 }
 
-// limit ends the transaction unless the step that begins now is over in time.
-func (w *work) limit() (release func() bool) {
-	return time.AfterFunc(w.within, func() { w.cancel(latchkey.ErrUnavailable) }).Stop
+// limited ends the transaction unless the step that begins now is over in time, which release reports. It is told how the
+// step ended.
+func (w *work) limited() (release func(error) bool) {
+	within, over := w.limit.ask()
+	timer := time.AfterFunc(within, func() { w.cancel(latchkey.ErrUnavailable) })
+	return func(err error) bool {
+		inTime := timer.Stop()
+		switch {
+		case !inTime:
+			over(tooLate)
+		case err == nil:
+			over(answered)
+		default:
+			over(givenUp)
+		}
+		return inTime
+	}
 }
 
 func (w *work) commit(ctx context.Context) error {
 	if !w.unfollow() {
 		return ctx.Err()
 	}
-	defer w.limit()()
+	release := w.limited()
 	err := w.Commit()
+	release(err)
 	if err != nil && errors.Is(context.Cause(w.life), latchkey.ErrUnavailable) {
 		return fmt.Errorf("%w: %w", latchkey.ErrUnavailable, err)
 	}
@@ -151,9 +169,8 @@ func (w *work) commit(ctx context.Context) error {
 
 // end undoes the transaction unless it was committed.
 func (w *work) end() {
-	release := w.limit()
-	_ = w.Rollback() // does nothing after a commit
-	release()
+	release := w.limited()
+	release(w.Rollback()) // which does nothing after a commit
 	w.unfollow()
 	w.cancel(nil)
 }

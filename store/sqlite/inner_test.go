@@ -230,7 +230,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 	s := openInner(t, temporary(t))
 	ctx := t.Context()
 	seen := &storetest.Recorder{To: s.readers, Seen: map[string][]any{}}
-	storetest.LookUp(ctx, tables.NewReader(seen, s.box, dialect(), 0))
+	storetest.LookUp(ctx, tables.NewReader(seen, s.box, dialect(), nil))
 	if len(seen.Seen) < storetest.Queries {
 		t.Errorf("only %d queries were seen", len(seen.Seen))
 	}

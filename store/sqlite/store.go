@@ -95,7 +95,7 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if s.box, err = s.openBox(ctx, o.sealKey); err != nil {
 		return nil, err
 	}
-	s.reader = tables.NewReader(&prepared{db: s.readers}, s.box, dialect(), 0)
+	s.reader = tables.NewReader(&prepared{db: s.readers}, s.box, dialect(), nil)
 	if err := s.follow(ctx); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -139,7 +139,7 @@ func (s *Store) updateOnce(ctx context.Context, fn func(latchkey.Tx) error) erro
 	}
 	defer func() { _ = began.Rollback() }() // does nothing after a commit
 	run := runner{began}
-	t := tables.NewTx(tables.NewReader(began, s.box, dialect(), 0), run)
+	t := tables.NewTx(tables.NewReader(began, s.box, dialect(), nil), run)
 	if err := fn(t); err != nil {
 		return err
 	}

@@ -50,21 +50,22 @@ type Reader struct {
 	q       Querier
 	box     *seal.Box
 	dialect *Dialect
-	within  time.Duration
+	limit   Limit
 }
 
-// NewReader returns a reader that opens with box what is sealed. within is how long an answer is waited for; 0 if as long
-// as the caller does.
-func NewReader(q Querier, box *seal.Box, d *Dialect, within time.Duration) Reader {
-	return Reader{q, box, d, within}
+// Limit bounds how long a question may take that is put now. The function that it returns is called when it is over.
+type Limit func(context.Context) (context.Context, context.CancelFunc)
+
+// NewReader returns a reader that opens with box what is sealed. What has no limit is waited for as long as the caller does.
+func NewReader(q Querier, box *seal.Box, d *Dialect, limit Limit) Reader {
+	return Reader{q, box, d, limit}
 }
 
-// limited bounds how long a question may take: whoever asks rather hears that nobody answers.
 func (r Reader) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.within == 0 {
+	if r.limit == nil {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, r.within, latchkey.ErrUnavailable)
+	return r.limit(ctx)
 }
 
 // found gives a look-up's error the words of the domain.
