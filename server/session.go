@@ -66,8 +66,8 @@ func newSessionCookie(r *http.Request, secret latchkey.Secret) *http.Cookie {
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 	session, err := s.resume(r)
 	if err == nil {
-		if !isOurForm(w, r, session) {
-			s.fail(w, r, nil, errNotOurForm)
+		if err := readOurForm(w, r, session); err != nil {
+			s.fail(w, r, nil, err)
 			return
 		}
 		err = s.manager.RemoveRefreshToken(r.Context(), session.Token.ID)
@@ -125,21 +125,31 @@ func (s *Server) serveBrowser(w http.ResponseWriter, r *http.Request, rt *route)
 		s.fail(w, r, rt, err)
 		return
 	}
-	if r.Method == http.MethodPost && !isOurForm(w, r, session) {
-		s.fail(w, r, rt, errNotOurForm)
-		return
+	if r.Method == http.MethodPost {
+		if err := readOurForm(w, r, session); err != nil {
+			s.fail(w, r, rt, err)
+			return
+		}
 	}
 	rt.serve.ServeHTTP(w, r.WithContext(withSession(r.Context(), session)))
 }
 
-// isOurForm reads a form and reports whether it comes from a page of the session's own.
-func isOurForm(w http.ResponseWriter, r *http.Request, session latchkey.Session) bool {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+// readOurForm reads a form, which has to come from a page of the session's own.
+func readOurForm(w http.ResponseWriter, r *http.Request, session latchkey.Session) error {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
-		return false
+		return errNotOurForm
 	}
-	given := r.PostFormValue(formTokenField)
-	return hmac.Equal([]byte(given), []byte(formToken(session)))
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return errTooLarge
+	} else if err != nil {
+		return errBadRequest
+	}
+	if !hmac.Equal([]byte(r.PostForm.Get(formTokenField)), []byte(formToken(session))) {
+		return errNotOurForm
+	}
+	return nil
 }
 
 // formToken is what every form of a session carries. It is of no use to anybody who does not have the session.

@@ -163,7 +163,8 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		"a token and more":              {"form_token=" + token + "x&what=it", "", 403},
 		"from elsewhere with the token": {"form_token=" + token + "&what=it", "cross-site", 403},
 		"from a neighbour":              {"form_token=" + token + "&what=it", "same-site", 403},
-		"too long":                      {"what=" + strings.Repeat("x", 1<<20) + "&form_token=" + token, "", 403},
+		"too long":                      {"what=" + strings.Repeat("x", 1<<20) + "&form_token=" + token, "", 413},
+		"not a form":                    {"form_token=" + token + "&what=%zz", "", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var headers []string
