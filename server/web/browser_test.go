@@ -220,7 +220,7 @@ func TestSigningInWithABrowser(t *testing.T) {
 		}},
 		{"who tried too often is told how long to wait", func(t *testing.T, api *fakeAPI, b *tab) {
 			b.do(chromedp.Navigate(api.authorize("https://apps.example/", "https://apps.example/cb")), signIn("too often"), see("#alert .note-error"))
-			b.says("#alert", "Too many failed attempts. Try again in 37 seconds.")
+			b.says("#alert", "Too many failed attempts. Try again in 37\u00a0s.")
 			b.is("document.activeElement.name", "password")
 		}},
 		{"6: an address that would run is refused", func(t *testing.T, api *fakeAPI, b *tab) {
