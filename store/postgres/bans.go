@@ -13,16 +13,18 @@ import (
 
 // Bans returns the addresses that all nodes keep out, and since when.
 func (s *Store) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
-	ctx, cancel := s.limit.limited(ctx)
-	defer cancel()
 	type row struct {
 		address string
 		at      sql.Null[int64]
 	}
-	rows, err := tables.Collect(ctx, s.q, func(r tables.Row) (b row, err error) {
-		err = r.Scan(&b.address, &b.at)
-		return b, err
-	}, `SELECT address, banned_at FROM bans`)
+	var rows []row
+	err := s.limit.do(ctx, func(ctx context.Context) (err error) {
+		rows, err = tables.Collect(ctx, s.q, func(r tables.Row) (b row, err error) {
+			err = r.Scan(&b.address, &b.at)
+			return b, err
+		}, `SELECT address, banned_at FROM bans`)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("bans: %w", told(err))
 	}

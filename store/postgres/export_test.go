@@ -32,5 +32,5 @@ func (s *Store) DB() *sql.DB { return s.db }
 
 // Reading is a reader that asks by q.
 func (s *Store) Reading(q tables.Querier) latchkey.Reader {
-	return tables.NewReader(q, s.box, dialect(), s.limit.limited)
+	return tables.NewReader(q, s.box, dialect(), s.limit.do)
 }

@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -21,29 +24,20 @@ type limit struct {
 	trying atomic.Bool // somebody waits for the whole time meanwhile
 }
 
-// how a question ended.
-type outcome int
-
-const (
-	givenUp outcome = iota // by whoever asked, or without an answer
-	answered
-	tooLate
-)
-
-// ask says how long the answer to a question that is put now may take. over says how that ended, once.
-func (l *limit) ask() (within time.Duration, over func(outcome)) {
+// ask says how long the answer to a question that is put now may take. over says once how it ended, and whether in time.
+func (l *limit) ask() (within time.Duration, over func(err error, late bool)) {
 	within, whole, tries := l.within, true, false
 	if l.silent.Load() {
 		if tries = l.trying.CompareAndSwap(false, true); !tries {
 			within, whole = within/impatient, false
 		}
 	}
-	return within, func(o outcome) {
+	return within, func(err error, late bool) {
 		switch {
-		case o == answered && l.silent.Load(): // so that what everybody reads is rarely written
-			l.silent.Store(false)
-		case o == tooLate && whole:
+		case late && whole:
 			l.silent.Store(true)
+		case !late && isAnswer(err) && l.silent.Load(): // so that what everybody reads is rarely written
+			l.silent.Store(false)
 		}
 		if tries {
 			l.trying.Store(false)
@@ -51,20 +45,18 @@ func (l *limit) ask() (within time.Duration, over func(outcome)) {
 	}
 }
 
-// limited bounds how long a question may take: whoever asks rather hears that nobody answers. It is over when the returned
-// function is called.
-func (l *limit) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+// isAnswer reports whether an error, or none, is PostgreSQL's.
+func isAnswer(err error) bool {
+	var refused *pgconn.PgError
+	return err == nil || errors.Is(err, sql.ErrNoRows) || errors.As(err, &refused)
+}
+
+// do puts a question, and bounds how long the answer may take: whoever asks rather hears that nobody answers.
+func (l *limit) do(ctx context.Context, question func(context.Context) error) error {
 	within, over := l.ask()
 	ctx, cancel := context.WithTimeoutCause(ctx, within, latchkey.ErrUnavailable)
-	return ctx, func() {
-		switch cause := context.Cause(ctx); {
-		case cause == nil:
-			over(answered)
-		case errors.Is(cause, latchkey.ErrUnavailable):
-			over(tooLate)
-		default:
-			over(givenUp)
-		}
-		cancel()
-	}
+	defer cancel()
+	err := question(ctx)
+	over(err, errors.Is(context.Cause(ctx), latchkey.ErrUnavailable))
+	return err
 }

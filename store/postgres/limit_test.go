@@ -2,11 +2,16 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Behind a database that says nothing nobody waits long, but one at a time, who finds out when it answers again.
@@ -23,9 +28,14 @@ func TestOneAtATimeWaitsForASilentDatabase(t *testing.T) {
 		l.waits(hungUp, 1)
 		expect(t, "after somebody gave up", l.waits(t.Context(), 3), short, short, whole)
 
-		_, answered := l.limited(t.Context())
-		answered()
-		expect(t, "after an answer", l.waits(t.Context(), 2), whole, whole)
+		for _, err := range []error{io.ErrUnexpectedEOF, sql.ErrTxDone} {
+			l.answers(t, err)
+			expect(t, "after "+err.Error(), l.waits(t.Context(), 2), short, whole)
+		}
+		for _, err := range []error{nil, sql.ErrNoRows, &pgconn.PgError{Code: "23505"}} {
+			l.answers(t, err)
+			expect(t, fmt.Sprint("after the answer ", err), l.waits(t.Context(), 2), whole, whole)
+		}
 	})
 }
 
@@ -53,17 +63,22 @@ func (l *limit) waits(ctx context.Context, questions int) []time.Duration {
 	var all sync.WaitGroup
 	took := make([]time.Duration, questions)
 	for i := range took {
-		limited, over := l.limited(ctx)
 		all.Go(func() {
-			defer over()
 			began := time.Now()
-			<-limited.Done()
+			_ = l.do(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 			took[i] = time.Since(began)
 		})
 	}
 	all.Wait()
 	slices.Sort(took)
 	return took
+}
+
+// answers puts a question that ends so at once.
+func (l *limit) answers(t *testing.T, err error) {
+	if got := l.do(t.Context(), func(context.Context) error { return err }); got != err {
+		t.Errorf("error = %v, want %v", got, err)
+	}
 }
 
 func expect(t *testing.T, when string, got []time.Duration, want ...time.Duration) {

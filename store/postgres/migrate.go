@@ -41,7 +41,7 @@ func (s *Store) migrate(ctx context.Context, patience time.Duration) error {
 			return fmt.Errorf("step %d: %w", version+1, told(err))
 		}
 	}
-	ctx, cancel := s.limit.limited(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit.within, latchkey.ErrUnavailable)
 	defer cancel()
 	if err := s.checkKey(ctx, w); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Store) takeTurn(ctx context.Context, w *work, patience time.Duration) e
 
 // tableVersion is 0 for a database without tables of ours.
 func (s *Store) tableVersion(ctx context.Context, q tables.Querier) (int, error) {
-	ctx, cancel := s.limit.limited(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit.within, latchkey.ErrUnavailable)
 	defer cancel()
 	var there bool
 	if err := q.QueryRowContext(ctx, `SELECT to_regclass('meta') IS NOT NULL`).Scan(&there); err != nil || !there {

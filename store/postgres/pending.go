@@ -27,9 +27,11 @@ func pendingPlace(key []byte) string { return "pending/" + hex.EncodeToString(ke
 
 // exec runs a statement and returns how many rows it changed.
 func (p *Pending) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	ctx, cancel := p.store.limit.limited(ctx)
-	defer cancel()
-	result, err := p.store.db.ExecContext(ctx, query, args...)
+	var result sql.Result
+	err := p.store.limit.do(ctx, func(ctx context.Context) (err error) {
+		result, err = p.store.db.ExecContext(ctx, query, args...)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("pending: %w", told(err))
 	}
@@ -58,11 +60,11 @@ func (p *Pending) Get(ctx context.Context, key string) (value []byte, revision i
 }
 
 func (p *Pending) row(ctx context.Context, q tables.Querier, key, query string) (value []byte, revision int64, err error) {
-	ctx, cancel := p.store.limit.limited(ctx)
-	defer cancel()
 	k := keyOf(key)
 	var sealed []byte
-	err = q.QueryRowContext(ctx, query, k).Scan(&sealed, &revision)
+	err = p.store.limit.do(ctx, func(ctx context.Context) error {
+		return q.QueryRowContext(ctx, query, k).Scan(&sealed, &revision)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, latchkey.ErrNotFound
 	} else if err != nil {

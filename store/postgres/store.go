@@ -135,7 +135,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 		}
 	}()
 	s.q = again{s}
-	s.reader = tables.NewReader(s.q, box, dialect(), s.limit.limited)
+	s.reader = tables.NewReader(s.q, box, dialect(), s.limit.do)
 	s.pending = &Pending{store: s}
 	if err := s.wait(ctx, o.patience); err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func (s *Store) updateOnce(ctx context.Context, fn func(*tables.Tx) error) error
 		return err
 	}
 	defer w.end()
-	t := tables.NewTx(tables.NewReader(texts{w.Tx}, s.box, dialect(), s.limit.limited), runner{w.Tx})
+	t := tables.NewTx(tables.NewReader(texts{w.Tx}, s.box, dialect(), s.limit.do), runner{w.Tx})
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -142,14 +142,7 @@ func (w *work) limited() (release func(error) bool) {
 	timer := time.AfterFunc(within, func() { w.cancel(latchkey.ErrUnavailable) })
 	return func(err error) bool {
 		inTime := timer.Stop()
-		switch {
-		case !inTime:
-			over(tooLate)
-		case err == nil:
-			over(answered)
-		default:
-			over(givenUp)
-		}
+		over(err, !inTime)
 		return inTime
 	}
 }

@@ -53,19 +53,19 @@ type Reader struct {
 	limit   Limit
 }
 
-// Limit bounds how long a question may take that is put now. The function that it returns is called when it is over.
-type Limit func(context.Context) (context.Context, context.CancelFunc)
+// Limit puts a question, and bounds how long the answer may take.
+type Limit func(ctx context.Context, question func(context.Context) error) error
 
 // NewReader returns a reader that opens with box what is sealed. What has no limit is waited for as long as the caller does.
 func NewReader(q Querier, box *seal.Box, d *Dialect, limit Limit) Reader {
 	return Reader{q, box, d, limit}
 }
 
-func (r Reader) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+func (r Reader) ask(ctx context.Context, question func(context.Context) error) error {
 	if r.limit == nil {
-		return ctx, func() {}
+		return question(ctx)
 	}
-	return r.limit(ctx)
+	return r.limit(ctx, question)
 }
 
 // found gives a look-up's error the words of the domain.
@@ -80,18 +80,21 @@ func (r Reader) found(err error, what, id string) error {
 }
 
 // all reads all rows of a query in time.
-func all[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
-	ctx, cancel := r.limited(ctx)
-	defer cancel()
-	list, err := Collect(ctx, r.q, scan, query, args...)
+func all[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) (list []T, err error) {
+	err = r.ask(ctx, func(ctx context.Context) (err error) {
+		list, err = Collect(ctx, r.q, scan, query, args...)
+		return err
+	})
 	return list, r.dialect.Told(err)
 }
 
 // one reads the row of a query in time. There must be one.
-func one[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) (T, error) {
-	ctx, cancel := r.limited(ctx)
-	defer cancel()
-	return scan(r.q.QueryRowContext(ctx, query, args...))
+func one[T any](ctx context.Context, r Reader, scan func(Row) (T, error), query string, args ...any) (v T, err error) {
+	err = r.ask(ctx, func(ctx context.Context) (err error) {
+		v, err = scan(r.q.QueryRowContext(ctx, query, args...))
+		return err
+	})
+	return v, err
 }
 
 func (r Reader) exists(ctx context.Context, query string, args ...any) (bool, error) {

@@ -40,10 +40,7 @@ func (t *Tx) Announce(c latchkey.Change) { t.changes = append(t.changes, c) }
 
 // Exec runs a statement that no constraint can refuse, and reports whether it has changed anything.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (changed bool, err error) {
-	ctx, cancel := t.limited(ctx)
-	defer cancel()
-	n, err := t.run.Exec(ctx, query, args...)
-	return n > 0, t.dialect.Told(err)
+	return t.change(ctx, t.run.Exec, query, args)
 }
 
 // try runs a statement that a constraint may refuse.
@@ -51,10 +48,18 @@ func (t *Tx) try(ctx context.Context, query string, args ...any) (changed bool, 
 	if t.inside { // and undone with the rest of the operation
 		return t.Exec(ctx, query, args...)
 	}
-	ctx, cancel := t.limited(ctx)
-	defer cancel()
-	n, err := t.run.Try(ctx, query, args...)
-	return n > 0, t.dialect.Told(err)
+	return t.change(ctx, t.run.Try, query, args)
+}
+
+func (t *Tx) change(
+	ctx context.Context, run func(context.Context, string, ...any) (int64, error), query string, args []any,
+) (changed bool, err error) {
+	err = t.ask(ctx, func(ctx context.Context) error {
+		n, err := run(ctx, query, args...)
+		changed = n > 0
+		return err
+	})
+	return changed, t.dialect.Told(err)
 }
 
 // about names what a statement was about that has failed. Where it was of no use unless it changed something, missed is the
