@@ -45,16 +45,17 @@ func TestEveryLanguage(t *testing.T) {
 	p.run("", "ban", "add", "203.0.113.9", "--config", settings)
 	chromium := browser(t, 390, 844, false)
 	must(t, chromium)
-	for language, welcome := range map[string]string{
-		"en": "Welcome", "de": "Willkommen", "fr": "Bienvenue", "es": "bienvenida", "nl": "Welkom",
+	for language, words := range map[string]struct{ welcome, factor string }{
+		"en": {"Welcome", "Authenticator app"}, "de": {"Willkommen", "Authenticator-App"}, "fr": {"Bienvenue", "Application d’authentification"},
+		"es": {"bienvenida", "Aplicación de autenticación"}, "nl": {"Welkom", "Authenticator-app"},
 	} {
 		t.Run(language, func(t *testing.T) {
 			ctx := watch(t, chromium, p)
 			size(t, ctx, 390, 844, false)
 			must(t, ctx, speaks(language+", en;q=0.5"), chromedp.Navigate(p.address+"/account"), chromedp.WaitVisible("#store-token"),
-				speaksPage(language), sees(welcome))
+				speaksPage(language), sees(words.welcome))
 			look(t, ctx, "sign-in")
-			must(t, ctx, signIn("anna", password), isAt(p.address+"/account"), speaksPage(language))
+			must(t, ctx, signIn("anna", password), isAt(p.address+"/account"), speaksPage(language), sees(words.factor))
 			for _, path := range []string{
 				"account", "account/password", "account/factors/totp", "account/tokens", "admin/users", "admin/users/new", "admin/groups",
 				"admin/groups/new", "admin/bans",

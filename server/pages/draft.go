@@ -73,14 +73,14 @@ func inWords(p permission.Problem) *web.Text {
 	case permission.NotTrue:
 		return web.Say("groups.fault_true")
 	}
-	return web.Say("groups.fault_other", "text", p.Text+"; "+p.Advice)
+	return web.Plain(p.Text + "; " + p.Advice)
 }
 
 // unreadable says why a text is no JSON.
 func unreadable(text string, err error) complaint {
 	var syntax *permission.SyntaxError
 	if !errors.As(err, &syntax) {
-		return complaint{1, nil, web.Say("groups.fault_other", "text", err)}
+		return complaint{1, nil, web.Plain(err.Error())}
 	}
 	return complaint{syntax.Line, nil, whyUnreadable(text, syntax)}
 }

@@ -14,8 +14,9 @@ import (
 
 // factor is a second factor, and whether somebody has set it up.
 type factor struct {
-	ID, Name string
-	Enabled  bool
+	ID      string
+	Name    *web.Text
+	Enabled bool
 }
 
 // factorsOf lists the second factors that there are, and says whether any is enabled.
@@ -25,7 +26,7 @@ func (h *house) factorsOf(v *visit, u latchkey.User) (all []factor, any bool, er
 		if err != nil {
 			return nil, false, err
 		}
-		all = append(all, factor{module.ID(), module.Name(), enabled})
+		all = append(all, factor{module.ID(), h.templates.Named(module.Name()), enabled})
 		any = any || enabled
 	}
 	return all, any, nil
@@ -127,7 +128,7 @@ func (h *house) factorEnabled(v *visit, hadAny bool) error {
 
 // showStep shows what a step of the dialogue came to.
 func (h *house) showStep(v *visit, module latchkey.MFAModule, flowID string, result flow.Result) error {
-	title := web.Say("factors.set_up_title", "name", module.Name())
+	title := web.Say("factors.set_up_title", "name", h.templates.Named(module.Name()))
 	step, ok := result.(flow.Form)
 	if !ok {
 		reason := ""
@@ -171,7 +172,7 @@ func (h *house) known(prefix, key string) *web.Text {
 	if h.templates.Has(prefix + key) {
 		return web.Say(prefix + key)
 	}
-	return plain(key)
+	return web.Plain(key)
 }
 
 // grouped writes a secret in groups of four, as people type it.
@@ -198,7 +199,7 @@ func (h *house) askToTurnOff(v *visit) error {
 		return err
 	}
 	return v.show("confirm.html", web.View{
-		Title: web.Say("factors.turn_off_title", "name", module.Name()),
+		Title: web.Say("factors.turn_off_title", "name", h.templates.Named(module.Name())),
 		Data:  question{Text: web.Say("factors.turn_off_text"), Yes: web.Say("factors.turn_off"), Back: "account#factors"},
 	})
 }

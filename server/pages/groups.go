@@ -59,7 +59,7 @@ func groupName(g latchkey.Group) *web.Text {
 			return web.Say("groups.name_read_only")
 		}
 	}
-	return web.Say("groups.name", "name", ownName(g))
+	return web.Plain(ownName(g))
 }
 
 // ownName is what a group was called when it was made; old files may have none.

@@ -59,13 +59,10 @@ func problem(err error) *web.Text {
 	}
 	var own *latchkey.Error
 	if errors.As(err, &own) {
-		return plain(own.Text)
+		return web.Plain(own.Text)
 	}
 	return nil
 }
-
-// plain is a text that is the same in all languages.
-func plain(text string) *web.Text { return web.Say("problem.other", "text", text) }
 
 // isRefusal reports whether an error says that something may not be done, as against that it cannot be looked at.
 func isRefusal(err error) bool { return status(err) == http.StatusUnprocessableEntity }

@@ -171,9 +171,9 @@ type userPage struct {
 	Form     userForm
 	Choices  []groupChoice
 	Logins   []loginLine
-	Ways     []string // to sign in beside those
-	MayLogin bool     // usernames and passwords can be given here
-	MayKeys  bool     // who is signed in may change those, and the second factors
+	Ways     []*web.Text // to sign in beside those
+	MayLogin bool        // usernames and passwords can be given here
+	MayKeys  bool        // who is signed in may change those, and the second factors
 	Factors  []factor
 	Enabled  bool // a second factor is
 	Codes    codes
@@ -194,9 +194,9 @@ func (h *house) userView(v *visit, u latchkey.User, d userForm) (web.View, error
 		if p, ok := h.Manager.Provider(c.Provider); h.isLogin(c) {
 			page.Logins = append(page.Logins, loginLine{c.ID, c.Text("username")})
 		} else if ok {
-			page.Ways = append(page.Ways, p.Name())
+			page.Ways = append(page.Ways, h.templates.Named(p.Name()))
 		} else {
-			page.Ways = append(page.Ways, c.Provider.String())
+			page.Ways = append(page.Ways, web.Plain(c.Provider.String()))
 		}
 	}
 	if page.Choices, err = h.choices(v.ctx(), d); err != nil {
@@ -210,7 +210,7 @@ func (h *house) userView(v *visit, u latchkey.User, d userForm) (web.View, error
 	}
 	all, err := h.Manager.RefreshTokens(v.ctx(), u.ID)
 	page.Sessions, page.Tokens = count(all)
-	return web.View{Title: plain(label(u)), Data: page}, err
+	return web.View{Title: web.Plain(label(u)), Data: page}, err
 }
 
 // count counts sessions and long-lived tokens.

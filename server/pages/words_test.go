@@ -44,14 +44,18 @@ func TestTheCatalogueHasEveryWordThatAPageUses(t *testing.T) {
 	}
 }
 
-// literalsOfGo are the texts in the package's own source.
+// literalsOfGo are the texts in the source of the pages and of what shows them.
 func literalsOfGo(t *testing.T) (found []string) {
 	t.Helper()
-	names, err := filepath.Glob("*.go")
-	if err != nil || len(names) == 0 {
+	own, err := filepath.Glob("*.go")
+	if err != nil || len(own) == 0 {
 		t.Fatalf("no source: %v", err)
 	}
-	for _, name := range names {
+	shared, err := filepath.Glob("../web/*.go")
+	if err != nil || len(shared) == 0 {
+		t.Fatalf("no source of what shows the pages: %v", err)
+	}
+	for _, name := range append(own, shared...) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}

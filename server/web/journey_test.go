@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -115,8 +116,7 @@ func TestAnotherLanguageWithABrowser(t *testing.T) {
 	api, b := newFakeAPIWith(t, "", pages), openTab(t, browser)
 	b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("#language"), fill("username", "anna"))
 	b.says("h1", "Welcome")
-	b.do(chromedp.Evaluate[chromedp.Void](`{ const pick = document.querySelector("#language"); pick.value = "ar"; pick.dispatchEvent(new Event("change")) }`),
-		see("[dir=rtl] form"))
+	b.do(pickLanguage("ar"), see("[dir=rtl] form"))
 	b.do(chromedp.Poll[chromedp.Void](`document.querySelector("h1").textContent === "مرحبا"`))
 	b.says("form", "الاسم")
 	b.says("form", "Password")
@@ -125,4 +125,10 @@ func TestAnotherLanguageWithABrowser(t *testing.T) {
 	b.is(`localStorage.getItem("selectedLanguage")`, `"ar"`)
 	b.do(chromedp.Reload(), see("[dir=rtl] form"))
 	b.says("h1", "مرحبا")
+}
+
+// pickLanguage chooses a language from the list.
+func pickLanguage(language string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(
+		`{ const pick = document.querySelector("#language"); pick.value = %q; pick.dispatchEvent(new Event("change")) }`, language))
 }

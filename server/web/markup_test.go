@@ -14,6 +14,13 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/seed-6a977b3d/latchkey/mfa/notify"
+	"github.com/seed-6a977b3d/latchkey/mfa/totp"
+	"github.com/seed-6a977b3d/latchkey/provider/commandline"
+	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
+	"github.com/seed-6a977b3d/latchkey/provider/legacyapipassword"
+	"github.com/seed-6a977b3d/latchkey/provider/trustednetworks"
 )
 
 // pagesOf are the finished pages in English by the path they are served at.
@@ -293,7 +300,8 @@ func TestTheCatalogueHasEveryWordThatAPageUses(t *testing.T) {
 		}
 	}
 	for key := range words {
-		if strings.HasPrefix(key, forScripts) && !used[key] && !strings.Contains(key, ".form.providers.") && !strings.Contains(key, ".error.") {
+		if strings.HasPrefix(key, forScripts) && !used[key] && !strings.Contains(key, ".form.providers.") && !strings.Contains(key, ".error.") &&
+			!strings.Contains(key, ".named.") {
 			t.Errorf("%s is used by no page", key)
 		}
 	}
@@ -331,6 +339,25 @@ func TestTheCatalogueHasTheKeysOfEveryProvider(t *testing.T) {
 		"form.providers.homeassistant.step.mfa.description": "{mfa_module_name}"} {
 		if !strings.Contains(words["ui.panel.page-authorize."+key], placeholder) {
 			t.Errorf("%s lacks %s", key, placeholder)
+		}
+	}
+}
+
+// What providers and second factors are called by default is said in every language; a name that was chosen is left alone.
+func TestTheCatalogueHasTheNamesOfEveryKind(t *testing.T) {
+	names := []string{
+		homeassistant.DefaultName, trustednetworks.DefaultName, commandline.DefaultName, legacyapipassword.DefaultName,
+		totp.DefaultName, notify.DefaultName, "Authenticator app",
+	}
+	all, err := readCatalogues(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for language, words := range all {
+		for _, name := range names {
+			if words["ui.panel.page-authorize.named."+name] == "" || language == english && words["ui.panel.page-authorize.named."+name] != name {
+				t.Errorf("%s: %s has no name, or another one", language, name)
+			}
 		}
 	}
 }

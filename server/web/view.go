@@ -26,7 +26,7 @@ type Templates struct {
 	sets      map[string]*template.Template // by language
 }
 
-// Text is a text by its key in the catalogue, with pairs of a name and what is filled in for it.
+// Text is a text by its key in the catalogue, with pairs of a name and what is filled in for it, which may be a text itself.
 type Text struct {
 	Key  string
 	Args []any
@@ -34,6 +34,9 @@ type Text struct {
 
 // Say is the text of a key; args are pairs of a name and what is filled in for it.
 func Say(key string, args ...any) *Text { return &Text{key, args} }
+
+// Plain is a text that is the same in all languages, such as a name.
+func Plain(text string) *Text { return Say("common.plain", "text", text) }
 
 // View is what a page is about.
 type View struct {
@@ -124,6 +127,13 @@ func (c catalogue) filled(key string, args []any, form func(string) string) (str
 	if err != nil {
 		return "", fmt.Errorf("text %q: %w", key, err)
 	}
+	for name, value := range values {
+		if word, ok := value.(*Text); ok {
+			if values[name], err = c.text(word.Key, word.Args...); err != nil {
+				return "", err
+			}
+		}
+	}
 	return placeholder.ReplaceAllStringFunc(text, func(name string) string {
 		value, ok := values[strings.Trim(name, "{}")]
 		if !ok {
@@ -159,6 +169,15 @@ func pairs(args ...any) (map[string]any, error) {
 func (t *Templates) Has(key string) bool {
 	_, ok := t.words[english][key]
 	return ok
+}
+
+// Named is what something is called that may have been given a name: where it has the one of its kind, that is a word like
+// others.
+func (t *Templates) Named(name string) *Text {
+	if key := forScripts + "page-authorize.named." + name; t.Has(key) {
+		return Say(key)
+	}
+	return Plain(name)
 }
 
 // Show answers with a page. It is not compressed, since it holds a form's token beside what others may have typed, and

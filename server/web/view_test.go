@@ -56,6 +56,26 @@ func TestAPageIsMadeInTheLanguageOfThePerson(t *testing.T) {
 	}
 }
 
+// What has the name of its kind is called so in every language, also inside of other texts; a name of one's own stays.
+func TestThingsAreNamedInTheLanguageOfThePerson(t *testing.T) {
+	p, err := build(overlay(t, map[string]string{
+		"words/eo.json": `{"ui.panel.page-authorize.named.Authenticator app":"Aplikaĵo","tokens.remove_title":"Ĉu {name}?"}`}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	templates, err := p.Templates(fstest.MapFS{"x.html": {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"Authenticator app": "Aplikaĵo|Ĉu Aplikaĵo?", "{name}": "{name}|Ĉu {name}?"} {
+		named := templates.Named(name)
+		page := shown(t, p, "/account", "eo", `{{say .Data}}|{{say .Title}}`, View{Title: Say("tokens.remove_title", "name", named), Data: named})
+		if got := page.Body.String(); got != want {
+			t.Errorf("%s is called %s, want %s", name, got, want)
+		}
+	}
+}
+
 // A slash that is escaped is part of a name, to a browser as well. The place that a page belongs to is marked.
 func TestAPageKnowsWhereItIs(t *testing.T) {
 	p := mustNew(t, Options{})

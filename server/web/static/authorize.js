@@ -152,8 +152,21 @@ function about(key, values, otherwise) {
   return words.text(`form.providers.${providers[0].type}.${key}`, values, shared);
 }
 
+// named is what something is called in the person's language that has the name of its kind, and not one of its own.
+const named = (name) => words.find(`named.${name}`) ?? name;
+
+// withNames puts the names of second factors into the person's language.
+function withNames(field) {
+  if (field.name !== "multi_factor_auth_module" || !Array.isArray(field.options)) return field;
+  return { ...field, options: field.options.map(([id, name]) => [id, named(name)]) };
+}
+
+function factsOf({ description_placeholders: facts }) {
+  return facts?.mfa_module_name ? { ...facts, mfa_module_name: named(facts.mfa_module_name) } : facts;
+}
+
 function drawStep(body, values) {
-  const fields = Array.isArray(body.data_schema) ? body.data_schema : [];
+  const fields = (Array.isArray(body.data_schema) ? body.data_schema : []).map(withNames);
   const second = isSecondFactor(body.step_id);
   head(second ? "just_checking" : "welcome_home");
   step.form = new Form({
@@ -165,7 +178,7 @@ function drawStep(body, values) {
     onSubmit: send,
     extra: isOwnClient(request.clientId, location) && !second ? [rememberBox()] : [],
   });
-  const description = about(`step.${body.step_id}.description`, body.description_placeholders, "");
+  const description = about(`step.${body.step_id}.description`, factsOf(body), "");
   const parts = [description && element("p", { class: "lead" }, description), step.form.node];
   if (body.step_id === "mfa") parts.push(element("p", { class: "hint" }, words.text("recovery_hint")));
   if (fields.some(({ name }) => name.includes("password"))) {
@@ -319,7 +332,7 @@ function showRequester() {
 // showOthers lists the providers that are not in use.
 function showOthers() {
   const others = providers.slice(1).map(({ name, type }, i) => {
-    const other = button("quiet", name ?? type, () => pick(i + 1));
+    const other = button("quiet", named(name ?? type), () => pick(i + 1));
     other.disabled = busy;
     return element("li", {}, other);
   });
