@@ -23,8 +23,9 @@ vuln:
 build:
 	CGO_ENABLED=0 go build ./...
 
+# The browsers and the databases of e2e take minutes, and on a slow machine more than go test grants unasked.
 race:
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 # A minute for each fuzz target. The seeds of all of them run with every test.
 fuzz:
