@@ -159,6 +159,8 @@ func TestBrowser(t *testing.T) {
 			ctx := browser(t, window.width, window.height, window.dark)
 			onboard(t, ctx, p)
 			signOutAndIn(t, ctx, p)
+			p.kill()
+			must(t, ctx, chromedp.Navigate(start(t, p.store).address+"/"), sees("Anna Example")) // the session outlives the power cut
 		})
 	}
 }
