@@ -67,8 +67,8 @@ func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o O
 	return c.items, nil
 }
 
-// Copy makes everything that from holds be held by to as well, and returns what that took. Nothing is deleted, and what is
-// the same already is left alone: a second Copy does nothing. It is one transaction, all or nothing, and returns
+// Copy makes everything that from holds be held by to as well, and returns what that took. Nothing is deleted but passwords
+// whose login has another name now, and what is the same already is left alone: a second Copy does nothing. It is one transaction, all or nothing, and returns
 // [ErrConflicts] together with the plan when the stores contradict each other.
 func Copy(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Options) (done []Item, err error) {
 	err = to.Update(ctx, func(tx latchkey.Tx) error {

@@ -121,6 +121,9 @@ func (c *copier) credentials(ctx context.Context, u, before latchkey.User) error
 			item.Action = Change
 			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.UpdateCredentials(ctx, own) }
 			c.add(item)
+			if err := c.formerPassword(ctx, own, before.Credentials[i]); err != nil {
+				return err
+			}
 		}
 		if own.Provider == (latchkey.ProviderKey{Type: "homeassistant"}) {
 			if err := c.passwords(ctx, own.Text("username")); err != nil {
@@ -129,6 +132,48 @@ func (c *copier) credentials(ctx context.Context, u, before latchkey.User) error
 		}
 	}
 	return nil
+}
+
+// formerPassword plans the end of the record that a login leaves behind when it gets another name: it would belong to
+// nobody, and whoever knows such a password is made an administrator.
+func (c *copier) formerPassword(ctx context.Context, now, before latchkey.Credentials) error {
+	local := latchkey.ProviderKey{Type: "homeassistant"}
+	former := before.Text("username")
+	if now.Provider != local || former == "" || former == now.Text("username") {
+		return nil
+	}
+	held, err := c.to.Passwords(ctx, former)
+	if err != nil || !hasRecord(held, former) {
+		return err
+	}
+	// Another login that has this name, at either end, has the record as well.
+	theirs, err := c.from.Passwords(ctx, former)
+	if err != nil {
+		return err
+	}
+	if hasRecord(theirs, former) {
+		odd, err := c.from.UnnormalizedUsernames(ctx)
+		if err != nil {
+			return err
+		}
+		logins, err := c.from.CredentialsBySubject(ctx, local, former)
+		has := func(l latchkey.Credentials) bool { return len(odd) == 0 || l.Subject() == former }
+		if err != nil || slices.ContainsFunc(logins, has) {
+			return err
+		}
+	}
+	logins, err := c.to.CredentialsBySubject(ctx, local, former)
+	if err != nil || slices.ContainsFunc(logins, func(o latchkey.Credentials) bool { return o.ID != before.ID && o.Subject() == former }) {
+		return err
+	}
+	c.add(Item{Action: Change, Kind: "password", ID: former, Name: former, Note: "its login has another name now: it is removed",
+		apply: func(ctx context.Context, tx latchkey.Tx) error { return tx.DeletePassword(ctx, former) }})
+	return nil
+}
+
+// hasRecord reports whether there is a record of exactly this username.
+func hasRecord(all []latchkey.Password, username string) bool {
+	return slices.ContainsFunc(all, func(p latchkey.Password) bool { return p.Username == username })
 }
 
 // passwords plans the records of a username.
