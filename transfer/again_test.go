@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,5 +110,27 @@ func TestANameThatAnotherLoginHasKeepsItsPassword(t *testing.T) {
 	want := map[string]string{"ben": "$2b$12$ben", "benjamin": "$2b$12$ben"}
 	if diff := cmp.Diff(want, hashes(t, to, "ben", "benjamin")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Somebody who stays signed in for ever, or no longer, has not used the session for that.
+func TestWhetherASessionEndsIsCopiedWithoutAUse(t *testing.T) {
+	from, to := furnished(t), open(t)
+	copied(t, from, to)
+	for _, end := range []time.Time{{}, now.Add(24 * time.Hour)} {
+		update(t, from, func(ctx context.Context, tx latchkey.Tx) error {
+			session, err := tx.RefreshToken(ctx, "session")
+			session.ExpireAt = end
+			return errors.Join(err, tx.UpdateRefreshToken(ctx, session))
+		})
+		if diff := cmp.Diff("change session session\n", lines(copied(t, from, to))); diff != "" {
+			t.Error(diff)
+		}
+		if session, err := to.RefreshToken(t.Context(), "session"); err != nil || !session.ExpireAt.Equal(end) {
+			t.Errorf("it ends at %v, want %v (%v)", session.ExpireAt, end, err)
+		}
+		if again := copied(t, from, to); len(again) != 0 {
+			t.Errorf("a second copy did %s", lines(again))
+		}
 	}
 }

@@ -82,8 +82,11 @@ func (c *copier) newToken(ctx context.Context, item Item, t latchkey.RefreshToke
 
 // changedToken plans what is newer about a token that both have.
 func (*copier) changedToken(item Item, before, t latchkey.RefreshToken) Item {
-	if !t.LastUsedAt.After(before.LastUsedAt) {
+	switch {
+	case t.LastUsedAt.Before(before.LastUsedAt):
 		return item // the other one was used since, and knows more
+	case t.LastUsedAt.Equal(before.LastUsedAt) && t.ExpireAt.Equal(before.ExpireAt):
+		return item
 	}
 	next := before
 	next.LastUsedAt, next.LastUsedIP, next.ExpireAt = t.LastUsedAt, t.LastUsedIP, t.ExpireAt
