@@ -45,7 +45,7 @@ type newLogin struct {
 }
 
 // create gives a user a login, beside those that the user may have.
-func (p passwords) create(ctx context.Context, _ *Call, in newLogin) (None, error) {
+func (p passwords) create(ctx context.Context, c *Call, in newLogin) (None, error) {
 	u, err := p.manager.User(ctx, in.UserID)
 	switch {
 	case errors.Is(err, latchkey.ErrNotFound):
@@ -54,6 +54,8 @@ func (p passwords) create(ctx context.Context, _ *Call, in newLogin) (None, erro
 		return None{}, err
 	case u.SystemGenerated:
 		return None{}, errSystemLogin
+	case !mayChangeKeys(c, u):
+		return None{}, errUnauthorized
 	}
 	err = p.local.AddLogin(ctx, in.UserID, in.Username, in.Password)
 	if errors.Is(err, latchkey.ErrNotFound) { // gone since it was looked up
@@ -61,6 +63,10 @@ func (p passwords) create(ctx context.Context, _ *Call, in newLogin) (None, erro
 	}
 	return None{}, loginError(err)
 }
+
+// mayChangeKeys reports whether the caller may change by what a user signs in. With a login of the owner's an administrator
+// would be the owner, and without one the owner be locked out: those are the owner's to change.
+func mayChangeKeys(c *Call, u latchkey.User) bool { return !u.IsOwner || c.User.IsOwner }
 
 type username struct {
 	Username string `json:"username"`
@@ -75,6 +81,13 @@ func (p passwords) delete(ctx context.Context, c *Call, in username) (None, erro
 	}
 	if credentials.IsNew() { // nobody's: there may be a password all the same
 		return None{}, loginError(p.local.RemoveLogin(ctx, in.Username))
+	}
+	holder, err := p.manager.UserByCredentials(ctx, credentials)
+	switch {
+	case err != nil && !errors.Is(err, latchkey.ErrNotFound): // not found is gone since it was looked up, which is no error
+		return None{}, err
+	case err == nil && !mayChangeKeys(c, holder):
+		return None{}, errUnauthorized
 	}
 	return None{}, c.endingSession(func() error { return p.manager.RemoveCredentials(ctx, credentials) })
 }

@@ -110,6 +110,24 @@ func TestWhoMayUseLoginCommands(t *testing.T) {
 	h.connect(t, h.anna).succeed(message("admin_change_password", "user_id", ben.ID, "password", newPassword))
 }
 
+// An administrator who could give the owner a login would be the owner with it, and one who could take the owner's away
+// would lock the owner out.
+func TestTheLoginsOfTheOwnerAreTheOwners(t *testing.T) {
+	h := newHouse(t, houseOptions{logins: true})
+	carl, dora := h.person(t, "carl", latchkey.GroupAdmin), h.person(t, "dora", latchkey.GroupAdmin)
+	c := h.connect(t, carl)
+	c.refused(`{"id":1,`+login("create", "user_id", h.anna.ID, "username", "annie", "password", newPassword)+`}`, "unauthorized", "Unauthorized")
+	c.refused(`{"id":2,`+login("delete", "username", "anna")+`}`, "unauthorized", "Unauthorized")
+	if h.signsIn(t, "annie", newPassword) || !h.signsIn(t, "anna", password) {
+		t.Error("changed by what was refused")
+	}
+	c.succeed(`{"id":3,` + login("create", "user_id", dora.ID, "username", "dolly", "password", newPassword) + `}`)
+	c.succeed(`{"id":4,` + login("delete", "username", "dora") + `}`)
+	owner := h.connect(t, h.anna)
+	owner.succeed(`{"id":1,` + login("create", "user_id", h.anna.ID, "username", "annie", "password", newPassword) + `}`)
+	owner.succeed(`{"id":2,` + login("delete", "username", "annie") + `}`)
+}
+
 // spec: websocket.md §7, "create"
 func TestCreateLogins(t *testing.T) {
 	h := newHouse(t, houseOptions{logins: true})
