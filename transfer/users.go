@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -199,7 +200,7 @@ func (c *copier) passwords(ctx context.Context, username string) error {
 		switch {
 		case i < 0:
 			item.apply = func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertPassword(ctx, p) }
-		case ours[i].Hash == p.Hash:
+		case sameHash(ours[i].Hash, p.Hash):
 			continue
 		default:
 			item.Action = Change
@@ -208,6 +209,17 @@ func (c *copier) passwords(ctx context.Context, username string) error {
 		c.add(c.fitting(item, p))
 	}
 	return nil
+}
+
+// sameHash reports whether two hashes are one. Home Assistant's files hold the base64 of what other stores hold.
+func sameHash(a, b string) bool {
+	bare := func(hash string) string {
+		if decoded, err := base64.StdEncoding.DecodeString(hash); err == nil && bytes.HasPrefix(decoded, []byte("$2")) {
+			return string(decoded)
+		}
+		return hash
+	}
+	return bare(a) == bare(b)
 }
 
 // PasswordLister is a store that may hold passwords which belong to no login.

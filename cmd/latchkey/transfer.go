@@ -81,7 +81,7 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 		return fmt.Errorf("there is nobody in %s, and nothing to copy: check the address", source.Store)
 	}
 	there := config.StoreExists(target)
-	target.MustExist = c.DryRun && there // a dry run makes nothing
+	target.MustExist, target.ReadOnly = c.DryRun && there, c.DryRun // a dry run makes nothing
 	if c.DryRun && !there {
 		return c.plan(p, from, emptyAt(target))
 	}

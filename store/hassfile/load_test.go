@@ -125,10 +125,15 @@ func TestOnboardingOfOlderVersions(t *testing.T) {
 func TestAFileOfAnotherMinorVersion(t *testing.T) {
 	dir := copied(t, "odd")
 	ours := text(t, dir, authFile)
-	write(t, dir, authFile, strings.Replace(ours, `"minor_version": 1`, `"minor_version": 7`, 1))
+	theirs := strings.Replace(ours, `"minor_version": 1`, `"minor_version": 7`, 1)
+	write(t, dir, authFile, theirs)
 	_ = open(t, dir)
 	if diff := cmp.Diff(ours, text(t, dir, authFile)); diff != "" {
 		t.Error(diff)
+	}
+	kept, err := filepath.Glob(filepath.Join(dir, "*.other-minor-*"))
+	if err != nil || len(kept) != 1 || text(t, dir, filepath.Base(kept[0])) != theirs {
+		t.Errorf("what was there is kept in %q, %v", kept, err)
 	}
 }
 

@@ -16,7 +16,10 @@ var ErrReadOnly = errors.New("the folder was opened only to be read")
 
 // Snapshot is a folder as it was when it was read. Nothing is written into it, not even a lock, so that it can be taken
 // beside a Home Assistant that runs.
-type Snapshot struct{ reader }
+type Snapshot struct {
+	reader
+	Limits
+}
 
 var _ latchkey.Store = Snapshot{}
 
@@ -34,7 +37,7 @@ func Read(ctx context.Context, dir string, logger *slog.Logger) (Snapshot, error
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("read %s: %w", dir, err)
 	}
-	return Snapshot{reader{func() *state { return s }}}, nil
+	return Snapshot{reader: reader{func() *state { return s }}}, nil
 }
 
 // attempts is how often a folder is read that is written meanwhile.
@@ -126,20 +129,25 @@ func (Snapshot) Close() error { return nil }
 
 // BackUp copies the files that there are, each beside itself and named after the time, and returns the paths.
 func (s *Store) BackUp(_ context.Context, at time.Time) ([]string, error) {
+	return s.keepCopies(names(), ".backup-", at)
+}
+
+// keepCopies copies those of the files that there are, each beside itself under a name with a mark and the time.
+func (f folder) keepCopies(names []string, mark string, at time.Time) ([]string, error) {
 	var kept []string
-	for _, name := range names() {
-		path := s.path(name)
-		text, err := s.disk.ReadFile(path)
+	for _, name := range names {
+		path := f.path(name)
+		text, err := f.disk.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return kept, err
 		}
-		beside := path + at.UTC().Format(".backup-20060102T150405.000Z")
-		if _, err := s.disk.Stat(beside); err == nil {
+		beside := path + mark + at.UTC().Format("20060102T150405.000Z")
+		if _, err := f.disk.Stat(beside); err == nil {
 			return kept, fmt.Errorf("back up %s: %s: %w", path, beside, fs.ErrExist)
 		}
-		if err := replace(s.disk, beside, text); err != nil {
+		if err := replace(f.disk, beside, text); err != nil {
 			return kept, fmt.Errorf("back up %s: %w", path, err)
 		}
 		kept = append(kept, beside)

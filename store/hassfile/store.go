@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/store/internal/watch"
@@ -131,15 +132,25 @@ func (s *Store) warnOfLoosePasswords(ctx context.Context) error {
 	return err
 }
 
-// rewrite writes the files of another minor version in ours, at once (storage.md §1).
+// rewrite writes the files of another minor version in ours, at once (storage.md §1). A copy of what the newer program wrote
+// stays beside them.
 func (s *Store) rewrite(now *state) error {
 	dirty := map[string]bool{}
+	var others []string
 	for _, name := range names() {
 		if now.envelopes[name].otherMinor {
-			s.log.Warn("a file of another minor version is written in ours", "file", name)
 			dirty[name] = true
+			others = append(others, name)
 		}
 	}
+	if len(others) == 0 {
+		return nil
+	}
+	kept, err := s.keepCopies(others, ".other-minor-", time.Now())
+	if err != nil {
+		return err
+	}
+	s.log.Warn("files of another minor version are written in ours", "files", others, "kept", kept)
 	return s.write(now, dirty)
 }
 
