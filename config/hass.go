@@ -84,6 +84,12 @@ func follow(ctx context.Context, c Config) (latchkey.Store, error) {
 	own := c
 	own.MustExist = false // there are no sessions at first
 	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.SessionsPath()}
+	if inside, err := isWithin(own.Store.Path, c.Store.Path); err != nil {
+		return nil, err
+	} else if inside {
+		return nil, fmt.Errorf("sessions would be kept in %s, and nothing is ever written into the folder that is followed: "+
+			"name another place for them, as in hass:DIR?mode=follow&sessions=PATH", own.Store.Path)
+	}
 	sessions, err := openSQLite(ctx, own)
 	if err != nil {
 		return nil, err
@@ -93,4 +99,33 @@ func follow(ctx context.Context, c Config) (latchkey.Store, error) {
 		return nil, errors.Join(err, sessions.Close())
 	}
 	return store, nil
+}
+
+// isWithin reports whether a file that may not exist yet is in a folder, or in one below it. A folder that does not exist
+// has nothing in it.
+func isWithin(path, folder string) (bool, error) {
+	outer, err := os.Stat(folder)
+	if err != nil {
+		return false, nil // which the opening of the folder has more to say about
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
+	}
+	dir := filepath.Dir(path)
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+	for {
+		if info, err := os.Stat(dir); err == nil && os.SameFile(info, outer) {
+			return true, nil
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return false, nil
+		}
+		dir = above
+	}
 }

@@ -59,3 +59,42 @@ func TestAHomeAssistantIsFollowedWithSessionsBesideTheConfiguration(t *testing.T
 		t.Error(err)
 	}
 }
+
+// Nothing is ever written into a folder that is followed, our own sessions neither.
+func TestSessionsAreNotKeptInAFolderThatIsFollowed(t *testing.T) {
+	home := t.TempDir()
+	storage := filepath.Join(home, ".storage")
+	if err := os.CopyFS(storage, os.DirFS("../store/hassfile/testdata/2025")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(storage, filepath.Join(home, "other")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadDir(storage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(storage)
+	for _, address := range []string{
+		"hass:.?mode=follow",
+		"hass:" + storage + "?mode=follow",
+		"hass:" + storage + "?mode=follow&sessions=own.db",
+		"hass:" + storage + "?mode=follow&sessions=" + filepath.Join(home, "other", "own.db"),
+		"hass:" + filepath.Join(home, "other") + "?mode=follow&sessions=" + filepath.Join(storage, "own.db"),
+	} {
+		c := config.Default()
+		if c.Store, err = config.ParseStore(address); err != nil {
+			t.Fatal(err)
+		}
+		store, err := config.OpenStore(t.Context(), c)
+		if err == nil || !strings.Contains(err.Error(), "nothing is ever written into the folder") {
+			t.Errorf("%s: %v", address, err)
+		}
+		if err == nil {
+			_ = store.Close()
+		}
+	}
+	if after, err := os.ReadDir(storage); err != nil || len(after) != len(before) {
+		t.Errorf("the folder holds %v, %v", after, err)
+	}
+}
