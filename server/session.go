@@ -62,7 +62,8 @@ func newSessionCookie(r *http.Request, secret latchkey.Secret) *http.Cookie {
 	}
 }
 
-// signOut is POST /sign-out: it ends the session of this browser. Where that has ended already there is nothing to do.
+// signOut is POST /sign-out: it ends the session of this browser. Where that has ended already only the cookie goes. A form
+// of another site comes without the cookie, and must not take it away either.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 	session, err := s.resume(r)
 	if err == nil {
@@ -76,9 +77,11 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, nil, err)
 		return
 	}
-	gone := newSessionCookie(r, "")
-	gone.MaxAge = -1
-	http.SetCookie(w, gone)
+	if len(r.CookiesNamed(sessionCookie)) > 0 {
+		gone := newSessionCookie(r, "")
+		gone.MaxAge = -1
+		http.SetCookie(w, gone)
+	}
 	redirect(w, "./#signed-out")
 }
 

@@ -237,6 +237,21 @@ func TestWhatEndsASession(t *testing.T) {
 			t.Errorf("%d, alive: %v", a.status, alive(cookie))
 		}
 	})
+	// Browsers keep the cookie from forms of other sites, but would take the answer's.
+	t.Run("not a form without the cookie", func(t *testing.T) {
+		a := w.form("/sign-out")
+		a.leads(t, "./#signed-out")
+		if set := a.header.Get("Set-Cookie"); set != "" {
+			t.Errorf("Set-Cookie: %s", set)
+		}
+	})
+	t.Run("the cookie of a session that is over", func(t *testing.T) {
+		a := w.with("latchkey_session="+strings.Repeat("0", 128), "POST", "/sign-out", "x=y")
+		a.leads(t, "./#signed-out")
+		if set := a.header.Get("Set-Cookie"); !strings.HasPrefix(set, "latchkey_session=; Max-Age=0;") {
+			t.Errorf("Set-Cookie: %s", set)
+		}
+	})
 	t.Run("no page where somebody may not sign in", func(t *testing.T) {
 		w.person("cleo", func(n *latchkey.NewUser) { n.LocalOnly = true })
 		cookie := begin("cleo")
