@@ -59,6 +59,30 @@ func TestEveryFormIsOurs(t *testing.T) {
 	}
 }
 
+// A session that ran out leads through the sign-in from every page: what the door is made of is found from there.
+func TestEveryPageHasADoor(t *testing.T) {
+	b := open(t).signIn("anna")
+	b.client.Jar = nil
+	for _, route := range pages.Routes() {
+		method, path := split(route)
+		p := b.do(method, path, nil).is(http.StatusUnauthorized)
+		led := false
+		for _, n := range p.all("script") {
+			if attribute(n, "type") != "module" {
+				continue
+			}
+			led = true
+			if at, err := p.url.Parse(attribute(n, "src")); err != nil || at.Path != "/static/home.js" {
+				t.Errorf("%s: the script is looked for at %s, %v", route, at, err)
+			}
+		}
+		if !led {
+			t.Errorf("%s: no script that leads through the sign-in", route)
+		}
+	}
+	b.get("/admin" + strings.Repeat("/x", 9)).is(http.StatusUnauthorized)
+}
+
 // Pages for administrators are for nobody else.
 func TestAdministrationIsForAdministrators(t *testing.T) {
 	h := open(t)

@@ -36,8 +36,8 @@ type Pages struct {
 	languages chooser
 }
 
-// doorDepths is how many folders deep a page may be that needs a sign-in first.
-const doorDepths = 5
+// doorDepths is one more than how many folders deep a page may be that needs a sign-in first.
+const doorDepths = 6
 
 // New reads the embedded pages. An error means that the program was built from a damaged tree.
 func New(opts Options) (*Pages, error) {
@@ -146,12 +146,18 @@ func (p *Pages) Onboarding() http.Handler {
 // Home serves the page at the root for who is not signed in, GET /, which is where a sign-in comes back to as well.
 func (p *Pages) Home() http.Handler { return p.home }
 
-// SignIn serves, under whatever address and with status 401, the page that leads through a sign-in back to that address.
+// SignIn serves, with status 401, the page that leads through a sign-in back to the address that was asked for. Deeper down
+// than any page there is nothing to come back to.
 func (p *Pages) SignIn() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		at := p.doors[min(depth(r), len(p.doors)-1)]
+		at := depth(r)
+		if at >= len(p.doors) {
+			w.Header().Set("Cache-Control", "no-store")
+			refuse(w, http.StatusUnauthorized)
+			return
+		}
 		p.languages.varies(w.Header())
-		at.copies[p.languages.choose(r)].refuse(w, r, http.StatusUnauthorized)
+		p.doors[at].copies[p.languages.choose(r)].refuse(w, r, http.StatusUnauthorized)
 	})
 }
 

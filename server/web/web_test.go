@@ -128,7 +128,7 @@ func TestTheFirstAccountPageAsksForASetupCodeWhenTheServerDoes(t *testing.T) {
 // Who has to sign in first is told so by the status, wherever the page is.
 func TestTheDoor(t *testing.T) {
 	door := mustNew(t, Options{}).SignIn()
-	for path, root := range map[string]string{"/": "./", "/account": "./", "/account/x": "../", "/admin/users/x/password": "../../../", "/a/b/c/d/e/f/g": "../../../../"} {
+	for path, root := range map[string]string{"/": "./", "/account": "./", "/account/x": "../", "/admin/users/x/password": "../../../", "/admin/users/x/tokens/y/remove": "../../../../../"} {
 		w := get(door, path)
 		body := w.Body.String()
 		if w.Code != http.StatusUnauthorized || !strings.Contains(body, " data-door") || !strings.Contains(body, `src="`+root+`static/home.js"`) {
@@ -137,6 +137,9 @@ func TestTheDoor(t *testing.T) {
 		if got := w.Header().Get("Cache-Control"); got != "no-store" {
 			t.Errorf("%s: Cache-Control %s", path, got)
 		}
+	}
+	if w := get(door, "/a/b/c/d/e/f/g"); w.Code != http.StatusUnauthorized || w.Body.String() != "401: Unauthorized" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("deeper than any page: %d %.300s %v", w.Code, w.Body, w.Header()) // whose parts a page would look for in vain
 	}
 	r := httptest.NewRequest(http.MethodHead, "/account", nil)
 	w := httptest.NewRecorder()
