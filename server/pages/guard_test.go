@@ -83,6 +83,15 @@ func TestEveryPageHasADoor(t *testing.T) {
 	b.get("/admin" + strings.Repeat("/x", 9)).is(http.StatusUnauthorized)
 }
 
+// Where the server's root is, only the browser knows: no address that is not quite right leads to one without it.
+func TestNoAddressIsTidiedUp(t *testing.T) {
+	b := open(t).signIn("anna")
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, path := range []string{"/account//name", "/account/./name", "/account/x/..", "/admin//users", "/admin/users//", "/account/tokens//remove"} {
+		b.get(path).is(http.StatusNotFound, "That is not there, or not any more.")
+	}
+}
+
 // Pages for administrators are for nobody else.
 func TestAdministrationIsForAdministrators(t *testing.T) {
 	h := open(t)

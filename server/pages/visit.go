@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,8 +43,21 @@ func (h *house) mux(table routes, guard func(action) action) http.Handler {
 	for pattern, do := range table {
 		mux.Handle(pattern, h.handler(guard(do)))
 	}
-	mux.Handle("/", h.handler(guard(func(*visit) error { return latchkey.ErrNotFound })))
-	return mux
+	nothing := h.handler(guard(func(*visit) error { return latchkey.ErrNotFound }))
+	mux.Handle("/", nothing)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if untidy(r.URL.EscapedPath()) {
+			nothing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// untidy reports whether [http.ServeMux] would lead on from a path to what it takes for the right one. That begins at the
+// host, and so leaves what a proxy has put the server below.
+func untidy(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/")[1:], func(segment string) bool { return segment == "" || segment == "." || segment == ".." })
 }
 
 func (h *house) handler(do action) http.Handler {
