@@ -57,10 +57,12 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	if err := isFolder(f.dir); err != nil {
 		return nil, err
 	}
-	first, err := f.read()
-	if err != nil {
+	l := f.loader()
+	if err := l.load(); err != nil {
 		return nil, fmt.Errorf("follow %s: %w", f.dir, err)
 	}
+	first := l.state
+	f.stamps = l.stamps
 	f.current.Store(first)
 	f.view = view{reader: reader{f.current.Load}, own: own, uses: &uses{last: map[string]latchkey.RefreshToken{}}}
 	if err := f.tidy(ctx, first); err != nil {
@@ -73,27 +75,49 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	return f, nil
 }
 
-// read reads the folder, whose writer may be at work. A file that there was and is not any more is an error: Home
-// Assistant never removes one, and without its users a house would stand empty.
-func (f *Follower) read() (*state, error) {
-	l := loader{folder: folder{disk{}, f.dir}, log: f.log, before: f.current.Load()}
-	if err := l.load(); err != nil {
-		return nil, err
-	}
-	for name, before := range f.stamps {
-		if before.info != nil && l.stamps[name].info == nil {
-			return nil, &fileError{name, "", fmt.Errorf("%w any more", fs.ErrNotExist)}
+// read reads the files that changed, whose writer may be at work, and returns the state that is current then. A file that
+// cannot be read goes on counting as it was read last, and keeps none of the others from being read: what Home Assistant
+// revokes is revoked, whatever is wrong beside it. A file that there was and is not any more is such a file: Home Assistant
+// never removes one, and without its users a house would stand empty.
+func (f *Follower) read() (now *state, problems error) {
+	before := f.current.Load()
+	next, changed := newState(), false
+	for _, name := range names() {
+		at, err := stampOf(disk{}, filepath.Join(f.dir, name))
+		if err == nil && at.same(f.stamps[name]) {
+			next.take(name, before)
+			continue
 		}
+		l := f.loader()
+		if err = l.file(name); err == nil && l.stamps[name].info == nil {
+			err = &fileError{name, "", fmt.Errorf("%w any more", fs.ErrNotExist)}
+		}
+		if err != nil {
+			problems = errors.Join(problems, err)
+			next.take(name, before)
+			continue
+		}
+		next.take(name, l.state)
+		f.stamps[name], changed = l.stamps[name], true
 	}
-	f.stamps = l.stamps
-	return l.state, nil
+	if !changed {
+		next = before
+	}
+	return next, problems
 }
 
-// follow reads the files whenever they changed. What cannot be read is tried again; until then the last state counts.
+// loader reads files anew.
+func (f *Follower) loader() *loader {
+	return &loader{
+		folder: folder{disk{}, f.dir}, log: f.log, before: f.current.Load(), state: newState(), stamps: map[string]stamp{},
+	}
+}
+
+// follow reads the files whenever they changed. What cannot be read is tried again.
 func (f *Follower) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	complained := false
+	complaint := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -101,18 +125,21 @@ func (f *Follower) follow(ctx context.Context) {
 		case <-tick.C:
 		}
 		if !f.outdated() {
+			complaint = ""
 			continue
 		}
 		next, err := f.read()
-		if err != nil {
-			if !complained {
-				f.log.Warn("the files of Home Assistant cannot be read, and are tried again", "folder", f.dir, "error", err)
-			}
-			complained = true
+		if err == nil {
+			complaint = ""
+		} else if text := err.Error(); text != complaint {
+			f.log.Warn("files of Home Assistant cannot be read; they are tried again, and count as they were until then",
+				"folder", f.dir, "error", err)
+			complaint = text
+		}
+		before := f.current.Swap(next)
+		if next == before {
 			continue
 		}
-		complained = false
-		before := f.current.Swap(next)
 		f.uses.keep(next.tokens)
 		f.watchers.Tell(differences(before, next))
 		if err := f.tidy(ctx, next); err != nil && ctx.Err() == nil {
@@ -124,7 +151,7 @@ func (f *Follower) follow(ctx context.Context) {
 func (f *Follower) outdated() bool {
 	for _, name := range names() {
 		now, err := stampOf(disk{}, filepath.Join(f.dir, name))
-		if err == nil && !now.same(f.stamps[name]) {
+		if err != nil || !now.same(f.stamps[name]) {
 			return true
 		}
 	}

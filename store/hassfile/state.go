@@ -252,6 +252,34 @@ func (s *state) byExpiry() []*tokenEntry {
 	return s.ends.order
 }
 
+// take makes what a file holds be what it holds in another state, for a state that nobody has seen yet.
+func (s *state) take(file string, from *state) {
+	if e, ok := from.envelopes[file]; ok {
+		s.envelopes[file] = e
+	}
+	switch file {
+	case authFile:
+		s.users, s.userOrder, s.groups = from.users, from.userOrder, from.groups
+		s.tokens, s.tokensOf, s.bySecret, s.ends = from.tokens, from.tokensOf, from.bySecret, from.ends
+		s.holders, s.bySubject = from.holders, from.bySubject
+	case passwordFile:
+		s.passwords = from.passwords
+	case totpFile, notifyFile:
+		for id, table := range from.modules {
+			if fileOf(id) == file {
+				mine := s.module(id)
+				mine.order, mine.known = table.order, table.known
+			}
+		}
+	case onboardingFile:
+		s.onboarding = from.onboarding
+	case extraFile:
+		for id, table := range from.modules {
+			s.module(id).ours = table.ours
+		}
+	}
+}
+
 func (s *state) group(id string) (latchkey.Group, bool) {
 	for _, g := range s.groups {
 		if g.ID == id {
