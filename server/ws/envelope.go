@@ -97,7 +97,10 @@ func (s *session) run(call *Call, command Command, fields map[string]json.RawMes
 	if err != nil {
 		return err
 	}
-	call.User, err = s.handler.manager.User(ctx, s.userID)
+	// A node that does not hear of others asks for the token, whose end it may not have been told of.
+	if _, err = s.handler.manager.RefreshToken(ctx, s.token.ID); err == nil {
+		call.User, err = s.handler.manager.User(ctx, s.userID)
+	}
 	if errors.Is(err, latchkey.ErrNotFound) || err == nil && !call.User.IsActive {
 		s.end(websocket.StatusNormalClosure) // security.md W2; the answer goes nowhere
 		return errUnknown
