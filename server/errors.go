@@ -153,8 +153,6 @@ var (
 		"Invalid code challenge: send code_challenge of 43 to 128 characters together with code_challenge_method S256"))
 	errNotOurPage = refuse(reply{status: http.StatusBadRequest, noAttempt: true,
 		json: oauthError{Error: "invalid_request", Description: "This is for the server's own pages: use /auth/token"}})
-	errNotOurForm = refuse(reply{status: http.StatusForbidden, text: "403: Forbidden: this form is outdated, or it does not " +
-		"come from this server. Go back, load the page again and send it once more."})
 	errNoExternalURL = refuse(says(http.StatusNotFound, "No URL available"))
 
 	errGrantType    = refuse(oauthSays("unsupported_grant_type", ""))

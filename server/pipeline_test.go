@@ -95,10 +95,12 @@ type pages struct{}
 func (pages) Authorize() http.Handler  { return pageCalled("authorize") }
 func (pages) Onboarding() http.Handler { return pageCalled("onboarding") }
 func (pages) Home() http.Handler       { return pageCalled("home") }
-func (pages) SignIn() http.Handler     { return refusing("sign in") }
+func (pages) SignIn() http.Handler     { return refusing(http.StatusUnauthorized, "sign in") }
 func (pages) Account() http.Handler    { return whoAmI{} }
 func (pages) Admin() http.Handler      { return whoAmI{} }
 func (pages) Static() http.Handler     { return pageCalled("static") }
+
+func (pages) Refused(status int) http.Handler { return refusing(status, "refused") }
 
 func pageCalled(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -107,9 +109,9 @@ func pageCalled(name string) http.Handler {
 	})
 }
 
-func refusing(name string) http.Handler {
+func refusing(status int, name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusUnauthorized)
+		w.WriteHeader(status)
 		_, _ = io.WriteString(w, name)
 	})
 }

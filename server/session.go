@@ -67,8 +67,8 @@ func newSessionCookie(r *http.Request, secret latchkey.Secret) *http.Cookie {
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 	session, err := s.resume(r)
 	if err == nil {
-		if err := readOurForm(w, r, session); err != nil {
-			s.fail(w, r, nil, err)
+		if status := readOurForm(w, r, session); status != http.StatusOK {
+			s.refuseForm(w, r, session, status)
 			return
 		}
 		err = s.manager.RemoveRefreshToken(r.Context(), session.Token.ID)
@@ -129,30 +129,35 @@ func (s *Server) serveBrowser(w http.ResponseWriter, r *http.Request, rt *route)
 		return
 	}
 	if r.Method == http.MethodPost {
-		if err := readOurForm(w, r, session); err != nil {
-			s.fail(w, r, rt, err)
+		if status := readOurForm(w, r, session); status != http.StatusOK {
+			s.refuseForm(w, r, session, status)
 			return
 		}
 	}
 	rt.serve.ServeHTTP(w, r.WithContext(withSession(r.Context(), session)))
 }
 
-// readOurForm reads a form, which has to come from a page of the session's own.
-func readOurForm(w http.ResponseWriter, r *http.Request, session latchkey.Session) error {
+// readOurForm reads a form, which has to come from a page of the session's own. What is not 200 says what is wrong with it.
+func readOurForm(w http.ResponseWriter, r *http.Request, session latchkey.Session) (status int) {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
-		return errNotOurForm
+		return http.StatusForbidden
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	err := r.ParseForm()
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return errTooLarge
+		return http.StatusRequestEntityTooLarge
 	} else if err != nil {
-		return errBadRequest
+		return http.StatusBadRequest
 	}
 	if !hmac.Equal([]byte(r.PostForm.Get(formTokenField)), []byte(formToken(session))) {
-		return errNotOurForm
+		return http.StatusForbidden
 	}
-	return nil
+	return http.StatusOK
+}
+
+// refuseForm says, on a page, that a form was not taken: who signed in anew in another window sees that too.
+func (s *Server) refuseForm(w http.ResponseWriter, r *http.Request, session latchkey.Session, status int) {
+	s.pages.Refused(status).ServeHTTP(w, r.WithContext(withSession(r.Context(), session)))
 }
 
 // formToken is what every form of a session carries. It is of no use to anybody who does not have the session.

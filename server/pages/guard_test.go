@@ -59,6 +59,36 @@ func TestEveryFormIsOurs(t *testing.T) {
 	}
 }
 
+// Whoever sends a form of a page that was shown before they signed in anew, or one that is too long, is told so on a page and
+// in their language; nothing is done.
+func TestAFormThatIsNotTakenIsAnsweredWithAPage(t *testing.T) {
+	b := open(t).signIn("anna")
+	token := formToken(t, b.get("/account"))
+	for name, tt := range map[string]struct {
+		path   string
+		form   url.Values
+		site   string
+		status int
+		says   string
+	}{
+		"of another session":   {"/account/name", url.Values{"form_token": {"old"}, "name": {"x"}}, "", http.StatusForbidden, "Diese Seite ist veraltet"},
+		"of another site":      {"/account/name", url.Values{"form_token": {token}, "name": {"x"}}, "cross-site", http.StatusForbidden, "Diese Seite ist veraltet"},
+		"too long":             {"/admin/users/new", url.Values{"form_token": {token}, "name": {strings.Repeat("x", 1<<20)}}, "", http.StatusRequestEntityTooLarge, "Das ist mehr, als in ein Formular passt."},
+		"an outdated sign-out": {"/sign-out", url.Values{"form_token": {"old"}}, "", http.StatusForbidden, "Diese Seite ist veraltet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := b.do(http.MethodPost, tt.path, tt.form, "Accept-Language", "de", "Sec-Fetch-Site", tt.site)
+			p.is(tt.status, "Das hat nicht geklappt", tt.says, "Zu deinem Konto")
+			if got := p.header.Get("Cache-Control"); got != "no-store" {
+				t.Errorf("Cache-Control: %s", got)
+			}
+		})
+	}
+	p := b.do(http.MethodPost, "/account/name", url.Values{"form_token": {token + "\xff"}}, "Accept-Language", "de")
+	p.is(http.StatusForbidden, "Diese Seite ist veraltet")
+	b.get("/account").is(http.StatusOK).lacks("Name x ")
+}
+
 // A session that ran out leads through the sign-in from every page: what the door is made of is found from there.
 func TestEveryPageHasADoor(t *testing.T) {
 	b := open(t).signIn("anna")
@@ -89,6 +119,19 @@ func TestNoAddressIsTidiedUp(t *testing.T) {
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for _, path := range []string{"/account//name", "/account/./name", "/account/x/..", "/admin//users", "/admin/users//", "/account/tokens//remove"} {
 		b.get(path).is(http.StatusNotFound, "That is not there, or not any more.")
+	}
+}
+
+// What the domain refuses is said in the language of the person, also where the page offers it to nobody: the last second
+// factor was turned off in another window, say.
+func TestRecoveryCodesWithoutASecondFactor(t *testing.T) {
+	b := open(t).signIn("anna")
+	token := formToken(t, b.get("/account"))
+	for language, says := range map[string]string{
+		"en": "Recovery codes stand in for a second step. Set one up first.", "de": "Wiederherstellungscodes ersetzen einen zweiten Faktor.",
+	} {
+		p := b.do(http.MethodPost, "/account/recovery", url.Values{"form_token": {token}}, "Accept-Language", language)
+		p.is(http.StatusUnprocessableEntity, says)
 	}
 }
 

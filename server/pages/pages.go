@@ -48,6 +48,7 @@ type Options struct {
 type Pages struct {
 	*web.Pages
 	account, admin http.Handler
+	house          *house
 }
 
 // New makes the pages over those of package web. An error means that the program was built from a damaged tree, or that
@@ -70,7 +71,7 @@ func New(bare *web.Pages, o Options) (*Pages, error) {
 		return nil, err
 	}
 	h := &house{Options: o, templates: templates}
-	return &Pages{bare, h.mux(h.accountRoutes(), h.anyone), h.mux(h.adminRoutes(), h.adminOnly)}, nil
+	return &Pages{bare, h.mux(h.accountRoutes(), h.anyone), h.mux(h.adminRoutes(), h.adminOnly), h}, nil
 }
 
 // Account serves /account and everything below it, for who is signed in.
@@ -78,3 +79,15 @@ func (p *Pages) Account() http.Handler { return p.account }
 
 // Admin serves everything below /admin/, for administrators. To others it says that it is not for them.
 func (p *Pages) Admin() http.Handler { return p.admin }
+
+// Refused serves, in the place of a page, why a form was not taken. The status says what was wrong with it.
+func (p *Pages) Refused(status int) http.Handler {
+	why := errUnreadable
+	switch status {
+	case http.StatusForbidden:
+		why = errOutdated
+	case http.StatusRequestEntityTooLarge:
+		why = errFormTooLong
+	}
+	return p.house.handler(func(*visit) error { return why })
+}

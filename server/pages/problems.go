@@ -20,6 +20,9 @@ var (
 	errOwnersKeys  = errors.New("only the owner may change how the owner signs in")
 	errHasLogin    = errors.New("the user has a login already")
 	errOwnSession  = errors.New("the session is the one that asks")
+	errOutdated    = errors.New("the form is not of a page of this session")
+	errFormTooLong = errors.New("the form is too long")
+	errUnreadable  = errors.New("the form cannot be read")
 )
 
 // problem is the table of errors: what a person is told, or nil for what nobody here knows.
@@ -39,8 +42,12 @@ func problem(err error) *web.Text {
 		{errOwnersKeys, "owners_keys"},
 		{errHasLogin, "has_login"},
 		{errOwnSession, "own_session"},
+		{errOutdated, "form_outdated"},
+		{errFormTooLong, "form_too_long"},
+		{errUnreadable, "unknown"},
 		{latchkey.ErrLastAdmin, "last_admin"},
 		{latchkey.ErrOwnerDeactivated, "owner_deactivated"},
+		{latchkey.ErrNoSecondFactor, "no_second_factor"},
 		{latchkey.ErrUnknownGroup, "unknown_group"},
 		{errBuiltIn, "group_built_in"},
 		{latchkey.ErrInvalidAuth, "wrong_password"},
@@ -70,8 +77,12 @@ func isRefusal(err error) bool { return status(err) == http.StatusUnprocessableE
 // status is the one that an error is answered with.
 func status(err error) int {
 	switch {
-	case errors.Is(err, errAdminsOnly):
+	case errors.Is(err, errAdminsOnly), errors.Is(err, errOutdated):
 		return http.StatusForbidden
+	case errors.Is(err, errFormTooLong):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errUnreadable):
+		return http.StatusBadRequest
 	case isNotFound(err):
 		return http.StatusNotFound
 	case errors.Is(err, latchkey.ErrUnavailable):
