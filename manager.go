@@ -179,7 +179,9 @@ func (m *Manager) removeExpired(ctx context.Context) {
 			m.log.Error("removing expired refresh tokens failed; trying again in a minute", "error", err)
 			wait = time.Minute
 		} else if !next.IsZero() {
-			wait = min(wait, max(time.Until(next), 0))
+			if wait = min(wait, time.Until(next)); wait <= 0 {
+				wait = sweepAgain // by another clock it has not ended yet
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -189,7 +191,8 @@ func (m *Manager) removeExpired(ctx context.Context) {
 	}
 }
 
-// sweepAgain is when it is looked again what has become of expired tokens that another node is removing.
+// sweepAgain is when it is looked again what has become of expired tokens that another node is removing, or whose end has
+// come by the clock of this node and not by that of the store.
 const sweepAgain = time.Second
 
 // removeExpiredNow removes what has ended and returns when the next token ends.

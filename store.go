@@ -31,7 +31,8 @@ type FarStore interface {
 
 // SweptStore is a store from which several nodes would remove what has ended at the same time.
 type SweptStore interface {
-	// Sweep is Update, unless another node is at it: then fn is not run, which is no error.
+	// Sweep is Update, unless another node is at it: then fn is not run, which is no error. What has ended is judged by the
+	// store's clock as well, so that fn may be given less than what has ended by the clock of its node.
 	Sweep(ctx context.Context, fn func(Tx) error) error
 }
 

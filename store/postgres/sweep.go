@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -52,11 +53,32 @@ func (s *Store) sweepOnce(ctx context.Context) error {
 
 // Sweep implements [latchkey.SweptStore].
 func (s *Store) Sweep(ctx context.Context, fn func(latchkey.Tx) error) error {
+	var at time.Time
+	err := s.limit.do(ctx, func(ctx context.Context) error {
+		return s.q.QueryRowContext(ctx, `SELECT now()`).Scan(&at)
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the time: %w", told(err))
+	}
 	return s.update(ctx, func(t *tables.Tx) error {
 		mine, err := t.Exec(ctx, `SELECT 1 WHERE pg_try_advisory_xact_lock($1, hashtext(current_schema()))`, managerLock)
 		if err != nil || !mine {
 			return err
 		}
-		return fn(t)
+		return fn(sweeping{t, at})
 	})
+}
+
+// sweeping is a transaction that removes what has ended. Whether it has is judged by the clock of the database as well: a node
+// whose own is ahead must not end everybody's sessions.
+type sweeping struct {
+	*tables.Tx
+	now time.Time
+}
+
+func (s sweeping) ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]latchkey.RefreshToken, error) {
+	if at.After(s.now) {
+		at = s.now
+	}
+	return s.Tx.ExpiredRefreshTokens(ctx, at, limit)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -128,6 +129,54 @@ func TestExpiredTokensAreRemovedByOneNode(t *testing.T) {
 	}
 	if log.Len() > 0 {
 		t.Errorf("not all went well:\n%s", &log)
+	}
+}
+
+// A node whose clock is far ahead ends nobody's session: what has ended is judged by the clock that all nodes share.
+func TestANodeWhoseClockIsAheadSweepsNothing(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, database(t))
+	ends := map[string]time.Time{"ended": time.Now().Add(-time.Hour), "alive": time.Now().Add(time.Hour)}
+	err := s.Update(ctx, func(tx latchkey.Tx) error {
+		if err := tx.InsertUser(ctx, user("ada")); err != nil {
+			return err
+		}
+		for id, end := range ends {
+			err := tx.InsertRefreshToken(ctx, latchkey.RefreshToken{
+				ID: id, UserID: "ada", Type: latchkey.TokenNormal, Secret: latchkey.NewSecret(),
+				JWTKey: latchkey.NewSecret(), CreatedAt: time.Now(), ExpireAt: end,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for clock, want := range map[string]struct {
+		now time.Time
+		ids []string
+	}{
+		"ahead":  {time.Now().AddDate(1, 0, 0), []string{"ended"}},
+		"right":  {time.Now(), []string{"ended"}},
+		"behind": {time.Now().AddDate(-1, 0, 0), nil},
+	} {
+		err := s.Sweep(ctx, func(tx latchkey.Tx) error {
+			found, err := tx.ExpiredRefreshTokens(ctx, want.now, 10)
+			var ids []string
+			for _, token := range found {
+				ids = append(ids, token.ID)
+			}
+			if err == nil && !slices.Equal(ids, want.ids) {
+				t.Errorf("a node whose clock is %s would remove %q, want %q", clock, ids, want.ids)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 
