@@ -64,8 +64,10 @@ func readToken(r *record) (e *tokenEntry, note string) {
 	t := latchkey.RefreshToken{
 		ID: id, UserID: userID, ClientID: r.nullable("client_id", true),
 		ClientName: r.nullable("client_name", false).Text, ClientIcon: r.nullable("client_icon", false).Text,
-		Type: readTokenType(r), CreatedAt: created, AccessTokenExpiration: r.seconds("access_token_expiration"),
+		Type: readTokenType(r), CreatedAt: created,
 	}
+	var whole json.Number
+	t.AccessTokenExpiration, whole = r.seconds("access_token_expiration")
 	secret, signing := r.text("token"), r.text("jwt_key")
 	if lastUsed := r.nullable("last_used_at", false).Text; lastUsed != "" {
 		t.LastUsedAt, _ = parseInstant(lastUsed) // unparsable is never
@@ -81,7 +83,7 @@ func readToken(r *record) (e *tokenEntry, note string) {
 	own(&t.ID, &t.UserID, &t.ClientID.Text, &t.ClientName, &t.ClientIcon, &secret, &signing, &t.LastUsedIP, &t.CredentialID,
 		&t.Version)
 	t.Secret, t.JWTKey = latchkey.Secret(secret), latchkey.Secret(signing)
-	e = &tokenEntry{RefreshToken: t, hash: t.Secret.Hash(), blank: r.blank(), extra: r.rest()}
+	e = &tokenEntry{RefreshToken: t, hash: t.Secret.Hash(), lasting: whole, blank: r.blank(), extra: r.rest()}
 	if r.inOrder("id", "user_id", "client_id", "client_name", "client_icon", "token_type", "created_at",
 		"access_token_expiration", "token", "jwt_key", "last_used_at", "last_used_ip", "expire_at", "credential_id", "version") &&
 		r.members[5].value != nil {

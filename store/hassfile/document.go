@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -260,6 +262,32 @@ func plain(v any) (any, error) {
 		return values, nil
 	}
 	return v, nil
+}
+
+// renewed returns new data of credentials in the order of the former, and what is the same in both as it stands in the file:
+// much of it may be an affair of Home Assistant alone.
+func renewed(before, now any) any {
+	old, _ := before.(*object)
+	fresh, _ := now.(*object)
+	next := newObject()
+	for _, m := range append(slices.Clone(old.members), fresh.members...) {
+		value, there := fresh.get(m.key)
+		if _, done := next.get(m.key); done || !there {
+			continue
+		}
+		if same(m.value, value) {
+			value = m.value
+		}
+		next.set(m.key, value)
+	}
+	return next
+}
+
+// same reports whether two values are one to whoever reads them.
+func same(a, b any) bool {
+	x, err1 := plain(a)
+	y, err2 := plain(b)
+	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
 }
 
 // float writes a number as Python writes a float: a whole one has its .0.

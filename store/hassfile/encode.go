@@ -116,11 +116,15 @@ func encodeToken(t *tokenEntry) encoded {
 		}
 		return member{key, text}
 	}
+	lasting := t.lasting
+	if lasting == "" {
+		lasting = float(t.AccessTokenExpiration.Seconds())
+	}
 	return encodeRecord(t.extra,
 		member{"id", t.ID}, member{"user_id", t.UserID}, member{"client_id", orNull(t.ClientID)},
 		optional("client_name", t.ClientName), optional("client_icon", t.ClientIcon), member{"token_type", string(t.Type)},
 		member{"created_at", formatInstant(t.CreatedAt)},
-		member{"access_token_expiration", float(t.AccessTokenExpiration.Seconds())},
+		member{"access_token_expiration", lasting},
 		member{"token", t.Secret.Reveal()}, member{"jwt_key", t.JWTKey.Reveal()},
 		member{"last_used_at", instantOrNull(t.LastUsedAt)}, optional("last_used_ip", t.LastUsedIP),
 		member{"expire_at", unixOrNull(t.ExpireAt)}, optional("credential_id", t.CredentialID), optional("version", t.Version))

@@ -196,19 +196,22 @@ func (r *record) texts(key string) []string {
 	return texts
 }
 
-// seconds reads a duration.
-func (r *record) seconds(key string) time.Duration {
+// seconds reads a duration. One that is too long for us is the longest that there is, and whole is how it stands in the file.
+func (r *record) seconds(key string) (d time.Duration, whole json.Number) {
 	n, ok := r.must(key).(json.Number)
 	f, err := n.Float64()
-	if !ok || err != nil || math.Abs(f) > 1e12 {
+	if !ok || err != nil {
 		r.fail(key, "a number of seconds is expected")
-		return 0
+		return 0, ""
 	}
 	const most = float64(math.MaxInt64) / float64(time.Second)
-	if f >= most {
-		return math.MaxInt64
+	switch {
+	case f >= most:
+		return math.MaxInt64, json.Number(strings.Clone(n.String()))
+	case f <= -most:
+		return math.MinInt64, json.Number(strings.Clone(n.String()))
 	}
-	return time.Duration(math.Round(f*1e6)) * time.Microsecond
+	return time.Duration(math.Round(f*1e6)) * time.Microsecond, ""
 }
 
 // own gives texts memory of their own: what the domain keeps shall not keep the text of a whole file in memory.

@@ -3,6 +3,7 @@ package hassfile
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -59,10 +60,12 @@ type groupEntry struct {
 
 type tokenEntry struct {
 	latchkey.RefreshToken
-	hash  [sha256.Size]byte // of the secret
-	blank []string          // the keys that hold an empty text in the file, which is null otherwise
-	extra []member
-	text  encoded
+	hash [sha256.Size]byte // of the secret
+	// lasting is how long access tokens are good, in seconds as the file has it, if that is too long for a Duration.
+	lasting json.Number
+	blank   []string // the keys that hold an empty text in the file, which is null otherwise
+	extra   []member
+	text    encoded
 	// recalled says that it stood in the file as it did the last time.
 	recalled bool
 }

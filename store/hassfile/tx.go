@@ -287,7 +287,7 @@ func (t *tx) UpdateCredentials(_ context.Context, c latchkey.Credentials) error 
 		t.state.dropCredentials(e.Credentials[i])
 		e.Credentials, e.credentials = slices.Clone(e.Credentials), slices.Clone(e.credentials)
 		e.Credentials[i].Data = kept.Data
-		e.credentials[i] = &credentialsEntry{id: c.ID, data: data, extra: e.credentials[i].extra}
+		e.credentials[i] = &credentialsEntry{id: c.ID, data: renewed(e.credentials[i].data, data), extra: e.credentials[i].extra}
 		t.ownSubject(e.Credentials[i])
 		t.state.addCredentials(e.Credentials[i])
 	})
@@ -360,6 +360,9 @@ func (t *tx) UpdateRefreshToken(_ context.Context, n latchkey.RefreshToken) erro
 	}
 	e := &tokenEntry{RefreshToken: keptToken(n), hash: before.hash, blank: before.blank, extra: before.extra}
 	e.Secret, e.JWTKey, e.UserID, e.Type = before.Secret, before.JWTKey, before.UserID, before.Type
+	if e.AccessTokenExpiration == before.AccessTokenExpiration {
+		e.lasting = before.lasting
+	}
 	t.writeTokens()
 	t.state.tokens[n.ID] = e
 	t.note(latchkey.TokenChanged, n.ID)
