@@ -189,6 +189,9 @@ type groupCreate struct {
 	Name string `arg:"" help:"What the group shall be called."`
 }
 
+// Validate is called by the parser.
+func (c *groupCreate) Validate() error { return checkName("<name>", c.Name) }
+
 // Run makes the group, which allows nothing unless a policy is given.
 func (c *groupCreate) Run(p *program) (err error) {
 	var policy permission.Policy
@@ -271,6 +274,9 @@ type groupRename struct {
 	groupArg
 	Name string `arg:"" help:"What the group shall be called."`
 }
+
+// Validate is called by the parser.
+func (c *groupRename) Validate() error { return checkName("<name>", c.Name) }
 
 // Run changes the name.
 func (c *groupRename) Run(p *program) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
@@ -122,4 +123,20 @@ func adviseGroups(ctx context.Context, m *latchkey.Manager, given []string, err 
 		}
 	}
 	return err
+}
+
+// maxName is how many characters somebody or something may be called with, as on the pages.
+const maxName = 200
+
+// checkName refuses what nobody and nothing can be called: where names are shown it would be missing, or be all there is.
+func checkName(flag, name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return fmt.Errorf("%s: must not be empty", flag)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%s: must be text in UTF-8", flag)
+	case utf8.RuneCountInString(name) > maxName:
+		return fmt.Errorf("%s: must have at most %d characters", flag, maxName)
+	}
+	return nil
 }

@@ -34,11 +34,17 @@ func newTable(w io.Writer, headings ...string) table {
 	return t
 }
 
+// maxCell is how many characters a cell may have that others stand behind: every row is as wide.
+const maxCell = 200
+
 // row adds a row. A failure to write shows when the table ends.
 func (t table) row(cells ...string) {
 	clean := make([]string, len(cells))
 	for i, cell := range cells {
 		clean[i] = printable(cell)
+		if runes := []rune(clean[i]); i < len(cells)-1 && len(runes) > maxCell {
+			clean[i] = string(runes[:maxCell-1]) + "…"
+		}
 	}
 	_, _ = fmt.Fprintln(t.columns, strings.Join(clean, "\t"))
 }

@@ -30,6 +30,9 @@ func (c *tokenCreate) Validate() error {
 	if c.Name == "" {
 		return errors.New("--name: give the program a name, by which its token can be told from others")
 	}
+	if err := checkName("--name", c.Name); err != nil {
+		return err
+	}
 	if c.Days < 1 || c.Days > maxDays {
 		return fmt.Errorf("--days: must be from 1 to %d", maxDays)
 	}

@@ -20,6 +20,14 @@ type userAdd struct {
 	LocalOnly bool     `help:"Let the user sign in from the home network only."`
 }
 
+// Validate is called by the parser.
+func (c *userAdd) Validate() error {
+	if c.Name == "" {
+		return nil
+	}
+	return checkName("--name", c.Name)
+}
+
 // Run makes the user.
 func (c *userAdd) Run(p *program) (err error) {
 	running, err := c.open(p, true)

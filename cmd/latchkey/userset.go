@@ -34,6 +34,9 @@ type userRename struct {
 	Name string `arg:"" help:"What the user shall be called."`
 }
 
+// Validate is called by the parser.
+func (c *userRename) Validate() error { return checkName("<name>", c.Name) }
+
 // Run changes the name that people see.
 func (c *userRename) Run(p *program) error {
 	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {

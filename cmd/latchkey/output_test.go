@@ -1,0 +1,25 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Programs name their tokens as they like, over the WebSocket: one with a very long name does not make every row as wide.
+func TestALongCellDoesNotWidenTheTable(t *testing.T) {
+	long := strings.Repeat("é", 100_000)
+	var b strings.Builder
+	table := newTable(&b, "ID", "NAME", "POLICY")
+	table.row("1", long, "x")
+	table.row("2", "short", long)
+	if err := table.end(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	if got, want := lines[1], "1   "+strings.Repeat("é", 199)+"…  x"; got != want {
+		t.Errorf("got %d characters, want %d: %.300s", len([]rune(got)), len([]rune(want)), got)
+	}
+	if !strings.HasSuffix(lines[2], "  "+long) {
+		t.Errorf("the last cell, which widens no other row, was cut: %.300s", lines[2])
+	}
+}
