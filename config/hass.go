@@ -84,11 +84,13 @@ func follow(ctx context.Context, c Config) (latchkey.Store, error) {
 	own := c
 	own.MustExist = false // there are no sessions at first
 	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.SessionsPath()}
-	if inside, err := isWithin(own.Store.Path, c.Store.Path); err != nil {
-		return nil, err
-	} else if inside {
-		return nil, fmt.Errorf("sessions would be kept in %s, and nothing is ever written into the folder that is followed: "+
-			"name another place for them, as in hass:DIR?mode=follow&sessions=PATH", own.Store.Path)
+	for _, path := range []string{own.Store.Path, c.BanFile()} {
+		if inside, err := isWithin(path, c.Store.Path); err != nil {
+			return nil, err
+		} else if inside {
+			return nil, fmt.Errorf("%s would be made in the folder that is followed, and nothing is ever written there: start "+
+				"in another folder, and name a place for sessions outside of it, as in hass:DIR?mode=follow&sessions=PATH", path)
+		}
 	}
 	sessions, err := openSQLite(ctx, own)
 	if err != nil {

@@ -60,6 +60,29 @@ func TestAHomeAssistantIsFollowedWithSessionsBesideTheConfiguration(t *testing.T
 	}
 }
 
+// The list of bans stands beside the .storage folder, also for who names that from within.
+func TestTheBanFileOfAHomeAssistantThatIsHere(t *testing.T) {
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage := filepath.Join(home, ".storage")
+	if err := os.Mkdir(storage, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(storage)
+	want := filepath.Join(home, "ip_bans.yaml")
+	for _, address := range []string{"hass:.", "hass:./", "hass:../.storage", "hass:.?mode=follow"} {
+		c := config.Default()
+		if c.Store, err = config.ParseStore(address); err != nil {
+			t.Fatal(err)
+		}
+		if paths := c.BanFiles(); paths[len(paths)-1] != want {
+			t.Errorf("%s: %q, want %s", address, paths, want)
+		}
+	}
+}
+
 // Nothing is ever written into a folder that is followed, our own sessions neither.
 func TestSessionsAreNotKeptInAFolderThatIsFollowed(t *testing.T) {
 	home := t.TempDir()
@@ -79,6 +102,7 @@ func TestSessionsAreNotKeptInAFolderThatIsFollowed(t *testing.T) {
 		"hass:.?mode=follow",
 		"hass:" + storage + "?mode=follow",
 		"hass:" + storage + "?mode=follow&sessions=own.db",
+		"hass:.?mode=follow&sessions=" + filepath.Join(home, "own.db"), // and bans?
 		"hass:" + storage + "?mode=follow&sessions=" + filepath.Join(home, "other", "own.db"),
 		"hass:" + filepath.Join(home, "other") + "?mode=follow&sessions=" + filepath.Join(storage, "own.db"),
 	} {
@@ -87,7 +111,7 @@ func TestSessionsAreNotKeptInAFolderThatIsFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		store, err := config.OpenStore(t.Context(), c)
-		if err == nil || !strings.Contains(err.Error(), "nothing is ever written into the folder") {
+		if err == nil || !strings.Contains(err.Error(), "nothing is ever written there") {
 			t.Errorf("%s: %v", address, err)
 		}
 		if err == nil {

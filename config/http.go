@@ -164,8 +164,14 @@ func (c Config) BanFile() string {
 	return filepath.Join(folder, ban.FileName)
 }
 
-// homeAssistant is the configuration folder of a Home Assistant, in which its .storage folder is.
-func (c Config) homeAssistant() string { return filepath.Dir(filepath.Clean(c.Store.Path)) }
+// homeAssistant is the configuration folder of a Home Assistant, in which its .storage folder is, however that is named:
+// "." as well.
+func (c Config) homeAssistant() string {
+	if path, err := filepath.Abs(c.Store.Path); err == nil {
+		return filepath.Dir(path)
+	}
+	return filepath.Dir(filepath.Clean(c.Store.Path)) // nobody knows where we are
+}
 
 // BanFiles are the paths of all lists that count: beside a Home Assistant that is followed its own does as well.
 func (c Config) BanFiles() []string {

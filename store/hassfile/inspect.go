@@ -55,7 +55,8 @@ func Inspect(dir string) (Inspection, error) {
 
 // homeAssistantRuns reports whether a Home Assistant runs on a folder. An old one is not noticed: it locks nothing.
 func homeAssistantRuns(dir string) bool {
-	return locked(filepath.Join(filepath.Dir(filepath.Clean(dir)), ".ha_run.lock"))
+	dir, err := filepath.Abs(dir) // "." is in another one as well
+	return err == nil && locked(filepath.Join(filepath.Dir(dir), ".ha_run.lock"))
 }
 
 // isFolder refuses what is no .storage folder. An empty folder is one that is about to be.

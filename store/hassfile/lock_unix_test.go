@@ -33,6 +33,10 @@ func TestAFolderOnWhichHomeAssistantRunsIsNotKept(t *testing.T) {
 	if found, err := Inspect(dir); err != nil || !found.HomeAssistant || found.Locked {
 		t.Errorf("%+v, %v", found, err)
 	}
+	t.Chdir(dir)
+	if found, err := Inspect("."); err != nil || !found.HomeAssistant {
+		t.Errorf("from within: %+v, %v", found, err)
+	}
 	if err := running.Close(); err != nil {
 		t.Fatal(err)
 	}
