@@ -20,6 +20,7 @@ var (
 	errOwnersKeys  = errors.New("only the owner may change how the owner signs in")
 	errHasLogin    = errors.New("the user has a login already")
 	errOwnSession  = errors.New("the session is the one that asks")
+	errNotAtHome   = errors.New("who asks would be kept out at once, being elsewhere")
 	errOutdated    = errors.New("the form is not of a page of this session")
 	errFormTooLong = errors.New("the form is too long")
 	errUnreadable  = errors.New("the form cannot be read")
@@ -42,6 +43,7 @@ func problem(err error) *web.Text {
 		{errOwnersKeys, "owners_keys"},
 		{errHasLogin, "has_login"},
 		{errOwnSession, "own_session"},
+		{errNotAtHome, "not_at_home"},
 		{errOutdated, "form_outdated"},
 		{errFormTooLong, "form_too_long"},
 		{errUnreadable, "unknown"},

@@ -33,6 +33,9 @@ func (h *house) showAgain(v *visit, u latchkey.User, d userForm) error {
 func (h *house) changeRights(v *visit, u latchkey.User) error {
 	d := formOf(u)
 	d.GroupIDs, d.LocalOnly = v.r.PostForm["group"], v.field("local_only") != ""
+	if keptOut(v, u, d.LocalOnly) {
+		return h.refuseUser(v, u, d, errNotAtHome)
+	}
 	changed, err := h.Manager.UpdateUser(v.ctx(), u.ID, latchkey.UserUpdate{GroupIDs: &d.GroupIDs, LocalOnly: &d.LocalOnly})
 	switch {
 	case errors.Is(err, latchkey.ErrUnknownGroup), errors.Is(err, latchkey.ErrLastAdmin):
@@ -44,6 +47,15 @@ func (h *house) changeRights(v *visit, u latchkey.User) error {
 		return v.goTo("account", "rights_changed")
 	}
 	return v.goTo(userPath(u.ID), "rights_changed")
+}
+
+// keptOut reports whether those who ask would keep themselves out of where they are. Behind a proxy nobody is ever at home, so
+// that an owner who comes that way would be locked out for good.
+func keptOut(v *visit, u latchkey.User, localOnly bool) bool {
+	from := originOf(v)
+	after := u
+	after.LocalOnly = localOnly
+	return u.ID == v.user().ID && after.MayAuthenticate(&from) != nil
 }
 
 func (h *house) activateUser(v *visit, u latchkey.User) error {

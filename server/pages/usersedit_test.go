@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/permission"
+	"github.com/seed-6a977b3d/latchkey/server"
+	"github.com/seed-6a977b3d/latchkey/server/pages"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 )
@@ -234,4 +237,37 @@ func TestBesideHomeAssistantItsUsersAreOnlyLookedAt(t *testing.T) {
 	if strings.Contains(h.log.String(), "page failed") {
 		t.Errorf("the log says %s", h.log)
 	}
+}
+
+// Whoever ticks "at home only" for themself while they are elsewhere would be out that moment. Behind a proxy nobody is ever at
+// home: the last administrator would be locked out for good.
+func TestNobodyKeepsThemselvesOutOfWhereTheyAre(t *testing.T) {
+	h := open(t, func(o *server.Options, _ *pages.Options) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	anna, err := h.Owner(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ben, b := h.person("ben", nil), h.signIn("anna")
+	tick := func(u latchkey.User, header ...string) *page {
+		form := url.Values{"form_token": {formToken(t, b.get("/account", header...))}, "group": u.GroupIDs, "local_only": {"yes"}}
+		return b.do(http.MethodPost, at(u, "/rights"), form, header...)
+	}
+	for _, from := range []string{"203.0.113.7", "192.168.1.9"} {
+		tick(anna, "X-Forwarded-For", from).is(http.StatusUnprocessableEntity, "You are not at home now")
+		if h.now(anna.ID).LocalOnly {
+			t.Fatalf("locked out from %s", from)
+		}
+	}
+	tick(ben, "X-Forwarded-For", "203.0.113.7").is(http.StatusOK, "The rights are changed.")
+	if !h.now(ben.ID).LocalOnly {
+		t.Error("not changed")
+	}
+	h = open(t)
+	if anna, err = h.Owner(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b = h.signIn("anna")
+	tick(anna).is(http.StatusOK, "The rights are changed.") // at home
 }
