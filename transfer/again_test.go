@@ -3,12 +3,14 @@ package transfer_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/transfer"
 )
 
 // renamed gives a login another name, as a store does: the record of its password goes along.
@@ -132,5 +134,42 @@ func TestWhetherASessionEndsIsCopiedWithoutAUse(t *testing.T) {
 		if again := copied(t, from, to); len(again) != 0 {
 			t.Errorf("a second copy did %s", lines(again))
 		}
+	}
+}
+
+// What moves from one person to another is told before anything is done, also where a provider knows people by no name.
+func TestALoginThatIsSomebodyElsesByNowIsAConflict(t *testing.T) {
+	from, to := twoPeople(t), open(t)
+	moving := latchkey.Credentials{ID: "c-moving", UserID: "u-ben",
+		Provider: latchkey.ProviderKey{Type: "elsewhere"}, Data: map[string]any{"sub": "1"}}
+	update(t, from, func(ctx context.Context, tx latchkey.Tx) error { return tx.InsertCredentials(ctx, moving) })
+	copied(t, from, to)
+	update(t, from, func(ctx context.Context, tx latchkey.Tx) error {
+		moving.UserID = "u-anna"
+		return errors.Join(tx.DeleteCredentials(ctx, moving.ID), tx.InsertCredentials(ctx, moving))
+	})
+	planned, err := transfer.Plan(t.Context(), from, to, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := transfer.Copy(t.Context(), from, to, options())
+	if !errors.Is(err, transfer.ErrConflicts) || lines(done) != lines(planned) || !strings.Contains(lines(done), "conflict user u-anna") {
+		t.Errorf("planned %s, done %s, %v", lines(planned), lines(done), err)
+	}
+}
+
+func TestTwoLoginsOfOneNameHaveOnePassword(t *testing.T) {
+	from, to := twoPeople(t), open(t)
+	update(t, from, func(ctx context.Context, tx latchkey.Tx) error {
+		second := login("BEN")
+		second.UserID = "u-ben"
+		return tx.InsertCredentials(ctx, second)
+	})
+	copied(t, from, to)
+	if diff := cmp.Diff(map[string]string{"ben": "$2b$12$ben"}, hashes(t, to, "ben")); diff != "" {
+		t.Error(diff)
+	}
+	if again := copied(t, from, to); len(again) != 0 {
+		t.Errorf("a second copy did %s", lines(again))
 	}
 }

@@ -56,7 +56,7 @@ func Plan(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Option
 
 // plan plans against a store as it is within a transaction.
 func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o Options) ([]Item, error) {
-	c := copier{from: from, to: now, options: o}
+	c := copier{from: from, to: now, options: o, records: map[string]bool{}}
 	c.keeper, _ = to.(PasswordKeeper)
 	c.noter, _ = to.(ModuleNoter)
 	for _, part := range []func(context.Context) error{c.groups, c.users, c.loose, c.tokens, c.onboarding} {
@@ -111,7 +111,8 @@ type copier struct {
 	noter    ModuleNoter    // nil if every second factor counts
 	options  Options
 	items    []Item
-	people   []person // who travels
+	people   []person        // who travels
+	records  map[string]bool // the usernames of the passwords that were looked at
 }
 
 // person is a user whose tokens are still to be looked at.

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -80,6 +81,12 @@ func (c *copier) contradiction(ctx context.Context, u latchkey.User) (string, er
 		}
 	}
 	for _, own := range u.Credentials {
+		holder, err := c.to.UserByCredentials(ctx, own.ID)
+		if free, err := missing(err); err != nil {
+			return "", err
+		} else if !free && holder.ID != u.ID {
+			return fmt.Sprintf("the login %s of %s is %s's there", own.ID, own.Provider, cmp.Or(holder.Name.Text, holder.ID)) + advice, nil
+		}
 		if own.Subject() == "" {
 			continue
 		}
@@ -195,6 +202,10 @@ func (c *copier) passwords(ctx context.Context, username string) error {
 		return err
 	}
 	for _, p := range theirs {
+		if c.records[p.Username] { // of another login with this name
+			continue
+		}
+		c.records[p.Username] = true
 		item := Item{Action: Add, Kind: "password", ID: p.Username, Name: p.Username}
 		i := slices.IndexFunc(ours, func(o latchkey.Password) bool { return o.Username == p.Username })
 		switch {

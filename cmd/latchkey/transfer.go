@@ -248,6 +248,10 @@ func (emptyStore) Owner(context.Context) (latchkey.User, error) {
 	return latchkey.User{}, latchkey.ErrNotFound
 }
 
+func (emptyStore) UserByCredentials(context.Context, string) (latchkey.User, error) {
+	return latchkey.User{}, latchkey.ErrNotFound
+}
+
 func (emptyStore) CredentialsBySubject(
 	context.Context, latchkey.ProviderKey, string,
 ) ([]latchkey.Credentials, error) {
