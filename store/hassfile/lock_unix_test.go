@@ -42,3 +42,35 @@ func TestAFolderOnWhichHomeAssistantRunsIsNotKept(t *testing.T) {
 	}
 	_ = open(t, dir)
 }
+
+// A Home Assistant that is started later has read the files by then, and writes over what is written after that.
+func TestAHomeAssistantThatIsStartedLaterEndsTheWriting(t *testing.T) {
+	home := t.TempDir()
+	dir := filepath.Join(home, ".storage")
+	if err := os.CopyFS(dir, os.DirFS("testdata/2025")); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	running, err := os.Create(filepath.Join(home, ".ha_run.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(running.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := addUser(t.Context(), s, "ben"); !errors.Is(err, ErrHomeAssistantRuns) {
+		t.Errorf("error = %v", err)
+	}
+	if _, err := s.User(t.Context(), adaID); err != nil {
+		t.Errorf("what was read is not served any more: %v", err)
+	}
+	if text(t, dir, authFile) != text(t, "testdata/2025", authFile) {
+		t.Error("the file was written")
+	}
+	if err := running.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := addUser(t.Context(), s, "ben"); err != nil {
+		t.Errorf("when it is stopped: %v", err)
+	}
+}

@@ -74,6 +74,9 @@ func (l *passwordList) within(other *passwordList) bool {
 // write makes the files of a state durable. All of them are written beside those in place first: what fails for want of
 // space fails before anything has changed.
 func (s *Store) write(goal *state, dirty map[string]bool) error {
+	if len(dirty) > 0 && homeAssistantRuns(s.dir) { // it has been started since, and has all of it in memory
+		return fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
+	}
 	steps := plan(s.durable.Load(), goal, dirty)
 	prepared, err := s.prepare(steps)
 	if err != nil {
