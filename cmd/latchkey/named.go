@@ -43,6 +43,23 @@ func usernameOf(u latchkey.User) latchkey.NullString {
 	return latchkey.Text(login.Text("username"))
 }
 
+// loginNamed returns the login of a user that has this username, or else the first: few have several.
+func loginNamed(u latchkey.User, username string) (login latchkey.Credentials, ok bool) {
+	for _, same := range []func(string) bool{
+		func(name string) bool { return name == username }, // old files may have two that differ in nothing but case
+		func(name string) bool {
+			return latchkey.NormalizeUsername(name) == latchkey.NormalizeUsername(username)
+		},
+	} {
+		for _, c := range u.Credentials {
+			if c.Provider.Type == homeassistant.Type && same(c.Text("username")) {
+				return c, true
+			}
+		}
+	}
+	return homeassistant.LoginOf(u)
+}
+
 // label is what a user is called in messages: the username, or else the id.
 func label(u latchkey.User) string {
 	if name := usernameOf(u); name.Text != "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
@@ -15,6 +16,7 @@ type userAdd struct {
 	jsonFlag
 	passwordFlag
 	Username  string   `arg:"" help:"What the user signs in with. Case does not matter."`
+	NoLogin   bool     `help:"Give the user no username and no password, for who signs in by other means: <username> is only what they are called."`
 	Name      string   `placeholder:"NAME" help:"What the user is called; the username unless set."`
 	Group     []string `sep:"none" placeholder:"GROUP" help:"A group, by id or name; may be repeated. Unless set, system-admin for the first user and system-users for the others."`
 	LocalOnly bool     `help:"Let the user sign in from the home network only."`
@@ -22,7 +24,12 @@ type userAdd struct {
 
 // Validate is called by the parser.
 func (c *userAdd) Validate() error {
-	if c.Name == "" {
+	switch {
+	case c.NoLogin && c.PasswordStdin:
+		return errors.New("--no-login and --password-stdin contradict each other")
+	case c.NoLogin && c.Name == "":
+		return checkName("<username>", c.Username)
+	case c.Name == "":
 		return nil
 	}
 	return checkName("--name", c.Name)
@@ -35,12 +42,7 @@ func (c *userAdd) Run(p *program) (err error) {
 		return err
 	}
 	defer closeAfter(running, &err)
-	password, err := c.password(p, c.Username)
-	if err != nil {
-		return err
-	}
-	username := latchkey.NormalizeUsername(c.Username)
-	login, err := running.Passwords.NewLogin(p.ctx, username, password)
+	login, err := c.login(p, running)
 	if err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (c *userAdd) Run(p *program) (err error) {
 	if n.GroupIDs, err = groupIDs(p.ctx, running.Manager, c.Group); err != nil {
 		return err
 	}
-	with := []latchkey.WithUser{completeSetup, login.GiveTo}
+	with := []latchkey.WithUser{completeSetup, login}
 	if len(c.Group) == 0 {
 		n.GroupIDs = []string{latchkey.GroupUser}
 		with = append(with, promoteOwner)
@@ -64,7 +66,25 @@ func (c *userAdd) Run(p *program) (err error) {
 	if u.IsOwner {
 		role += ", as the owner"
 	}
-	return c.printUser(p, u, "added user %s %s", printable(username), printable(role))
+	return c.printUser(p, u, "added user %s %s", label(u), printable(role))
+}
+
+// login prepares what the user signs in with. The first account has to have a login, or nobody could sign in.
+func (c *userAdd) login(p *program, r *config.Running) (latchkey.WithUser, error) {
+	if c.NoLogin {
+		return func(_ context.Context, _ latchkey.Tx, u latchkey.User) error {
+			if u.IsOwner {
+				return errors.New("the first user owns the house, and has to be able to sign in: give a username")
+			}
+			return nil
+		}, nil
+	}
+	password, err := c.password(p, c.Username)
+	if err != nil {
+		return nil, err
+	}
+	login, err := r.Passwords.NewLogin(p.ctx, latchkey.NormalizeUsername(c.Username), password)
+	return login.GiveTo, err
 }
 
 // completeSetup marks the first step of the set-up as done together with the first account (onboarding.md S-3).

@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
-	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
 
 // withPerson opens the store and hands over the person that a command changes.
@@ -57,7 +56,7 @@ type userUsername struct {
 // Run changes the name that is typed at the sign-in.
 func (c *userUsername) Run(p *program) error {
 	return c.withPerson(c.storeFlags, p, func(r *config.Running, u latchkey.User) error {
-		login, ok := homeassistant.LoginOf(u)
+		login, ok := loginNamed(u, c.User)
 		if !ok {
 			return fmt.Errorf("%s has no password: `latchkey user add-login` gives one", label(u))
 		}
@@ -65,7 +64,7 @@ func (c *userUsername) Run(p *program) error {
 		if err := r.Passwords.ChangeUsername(p.ctx, login, username); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(p.stdout, "%s signs in as %s\n", label(u), printable(username))
+		_, err := fmt.Fprintf(p.stdout, "%s signs in as %s\n", printable(login.Text("username")), printable(username))
 		return err
 	})
 }
