@@ -2,12 +2,13 @@ package hassfile
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/seed-6a977b3d/latchkey"
 )
 
 // A document keeps the order of the members, and numbers as they were written: what latchkey does not know goes back into
@@ -230,17 +231,13 @@ func toDocument(v any) (any, error) {
 	return parseJSON(string(text))
 }
 
-// plain turns a document into the values that encoding/json makes, with memory of their own.
+// plain turns a document into the values of a provider's data (see [latchkey.ParseData]), with memory of their own.
 func plain(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
 		return strings.Clone(v), nil
 	case json.Number:
-		f, err := v.Float64()
-		if err != nil {
-			return nil, fmt.Errorf("%s is too large a number", v)
-		}
-		return f, nil
+		return latchkey.DataNumber(json.Number(strings.Clone(v.String())))
 	case []any:
 		list := make([]any, len(v))
 		for i, each := range v {

@@ -173,8 +173,8 @@ func keep(c latchkey.Credentials) (latchkey.Credentials, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Data = nil
-	return c, json.Unmarshal(text, &c.Data)
+	c.Data, err = latchkey.ParseData(text)
+	return c, err
 }
 
 // changeUser replaces a user by a changed copy.

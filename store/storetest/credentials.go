@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -23,7 +24,7 @@ func (f Factory) credentialsRoundTrip(t *testing.T) {
 		{Provider: latchkey.ProviderKey{Type: "legacy_api_password"}, Data: map[string]any{}},
 		{Provider: latchkey.ProviderKey{Type: "command_line", ID: latchkey.Text("")}, Data: map[string]any{"username": ""}},
 		{Provider: latchkey.ProviderKey{Type: "command_line", ID: latchkey.Text("büro")}, Data: map[string]any{
-			"username": "<Zoë> & \"木\"\n\x00\u2028", "nothing": nil, "yes": true, "number": 1.5, "list": []any{"a", 2.0, nil},
+			"username": "<Zoë> & \"木\"\n\x00\u2028", "nothing": nil, "yes": true, "number": 1.5, "id": json.Number("12345678901234567890"), "list": []any{"a", 2.0, nil},
 			"object": map[string]any{"deep": map[string]any{"": "er"}}, "empty": map[string]any{},
 		}},
 	} {

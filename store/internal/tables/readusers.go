@@ -35,8 +35,10 @@ func scanUser(row Row) (latchkey.User, error) {
 	}
 	for _, c := range list {
 		got := latchkey.Credentials{UserID: u.ID}
-		if err := errors.Join(json.Unmarshal(c[0], &got.ID), json.Unmarshal(c[1], &got.Provider.Type),
-			json.Unmarshal(c[2], &got.Provider.ID), json.Unmarshal(c[3], &got.Data)); err != nil {
+		var err error
+		got.Data, err = latchkey.ParseData(c[3])
+		if err := errors.Join(err, json.Unmarshal(c[0], &got.ID), json.Unmarshal(c[1], &got.Provider.Type),
+			json.Unmarshal(c[2], &got.Provider.ID)); err != nil {
 			return latchkey.User{}, err
 		}
 		u.Credentials = append(u.Credentials, got)
@@ -143,7 +145,9 @@ func (r Reader) CredentialsBySubject(ctx context.Context, p latchkey.ProviderKey
 		if err := row.Scan(&c.ID, &c.UserID, &data); err != nil {
 			return c, err
 		}
-		return c, json.Unmarshal(data, &c.Data)
+		var err error
+		c.Data, err = latchkey.ParseData(data)
+		return c, err
 	}
 	return all(ctx, r, scan, `SELECT id, user_id, data FROM credentials
 		WHERE subject = $1 AND provider_type = $2 AND provider_id IS NOT DISTINCT FROM $3 ORDER BY seq`,
