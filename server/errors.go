@@ -38,7 +38,7 @@ func (t errorTable) reply(err error) (reply, bool) {
 	if a, ok := t(err); ok {
 		return a, true
 	}
-	if errors.Is(err, latchkey.ErrUnavailable) {
+	if errors.Is(err, latchkey.ErrUnavailable) || errors.Is(err, latchkey.ErrConflict) {
 		return unavailable(), true
 	}
 	return internalError(), false

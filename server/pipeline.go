@@ -147,7 +147,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, rt *route, err err
 	}
 	a, known := table.reply(err)
 	if a.status == http.StatusServiceUnavailable {
-		s.log.Warn("request refused: the store cannot be reached", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.Warn("request refused for now", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	s.countRefusal(r, rt, a)
 	if !known && !errors.Is(err, context.Canceled) {

@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/server"
@@ -52,5 +55,35 @@ func TestAStoreThatIsAwayIsNobodysFault(t *testing.T) {
 	store.away.Store(false)
 	if a := w.form("/auth/token", "grant_type", "refresh_token", "client_id", app, "refresh_token", refresh); a.status != 200 {
 		t.Errorf("when the store is back: %d %s", a.status, a.body)
+	}
+}
+
+// contested is where logins under way are kept, each of which somebody else always answers first.
+type contested struct{ *latchkey.MemoryPending }
+
+func (c contested) Replace(ctx context.Context, key string, revision int64, value []byte, lifetime time.Duration) error {
+	if strings.HasPrefix(key, "login/") {
+		return latchkey.ErrConflict
+	}
+	return c.MemoryPending.Replace(ctx, key, revision, value, lifetime)
+}
+
+// Of many answers to one form at once, on whatever nodes, those that do not get their turn are told to come again.
+func TestAnAnswerThatNeverGetsItsTurn(t *testing.T) {
+	pending := contested{latchkey.NewMemoryPending()}
+	w := newHouse(t, setup{manager: latchkey.Options{Pending: pending}})
+	var login struct {
+		ID string `json:"flow_id"`
+	}
+	begun := w.post("/auth/login_flow", map[string]any{
+		"client_id": app, "redirect_uri": app, "handler": []any{"homeassistant", nil},
+	})
+	if err := json.Unmarshal([]byte(begun.body), &login); err != nil {
+		t.Fatal(err)
+	}
+	a := w.post("/auth/login_flow/"+login.ID, map[string]any{"client_id": app, "username": "", "password": "wrong"})
+	a.is(t, 503, "503: Service Unavailable")
+	if a.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 	}
 }
