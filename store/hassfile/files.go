@@ -159,6 +159,8 @@ type stamp struct {
 	info fs.FileInfo
 	size int64
 	at   time.Time
+	// changed is when anything about the file changed, its name and its mode as well; zero where that is not known.
+	changed time.Time
 }
 
 func stampOf(d files, path string) (stamp, error) {
@@ -168,7 +170,7 @@ func stampOf(d files, path string) (stamp, error) {
 	} else if err != nil {
 		return stamp{}, err
 	}
-	return stamp{info, info.Size(), info.ModTime()}, nil
+	return stamp{info, info.Size(), info.ModTime(), changedAt(info)}, nil
 }
 
 func (s stamp) same(other stamp) bool {
@@ -177,3 +179,7 @@ func (s stamp) same(other stamp) bool {
 	}
 	return os.SameFile(s.info, other.info) && s.size == other.size && s.at.Equal(other.at)
 }
+
+// untouched is stricter than same: a file that was made anew may have the place, the size and the time of the one before.
+// It is for who only reads, and may well read once too often: our own renaming touches a file too.
+func (s stamp) untouched(since stamp) bool { return s.same(since) && s.changed.Equal(since.changed) }

@@ -84,7 +84,7 @@ func (f *Follower) read() (now *state, problems error) {
 	next, changed := newState(), false
 	for _, name := range names() {
 		at, err := stampOf(disk{}, filepath.Join(f.dir, name))
-		if err == nil && at.same(f.stamps[name]) {
+		if err == nil && at.untouched(f.stamps[name]) {
 			next.take(name, before)
 			continue
 		}
@@ -151,7 +151,7 @@ func (f *Follower) follow(ctx context.Context) {
 func (f *Follower) outdated() bool {
 	for _, name := range names() {
 		now, err := stampOf(disk{}, filepath.Join(f.dir, name))
-		if err != nil || !now.same(f.stamps[name]) {
+		if err != nil || !now.untouched(f.stamps[name]) {
 			return true
 		}
 	}
