@@ -2,25 +2,46 @@ package latchkey
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
 // useNotedEvery is how long a use of a browser's session goes unrecorded after another: a page is loaded more than once.
 const useNotedEvery = time.Minute
 
-// Resume returns the session of a browser that holds the secret of a normal refresh token in a cookie, and records the
-// use, at most once a minute. It is [ErrSessionOver] for whatever may not go on: a token that is gone, has ended or is
-// of another type, a user who is gone, inactive or may not authenticate from there, a provider that refuses. Any other
-// error means that the store could not be asked. It costs a look-up in the store.
+// sessionMark is what the proof in a browser's cookie is about, beside the id of the token.
+const sessionMark = "session of a browser "
+
+// SessionSecret is what a browser keeps in a cookie for [Manager.Resume]: the token's secret, and a proof that it was given
+// to a browser. A client that holds the secret alone cannot make the one of the other, since a refresh token is bound to
+// its client (security.md 31). It needs the Secret, which is there just after the token was made.
+func (t RefreshToken) SessionSecret() Secret {
+	return t.Secret + "." + Secret(t.sessionProof())
+}
+
+func (t RefreshToken) sessionProof() string {
+	mac := hmac.New(sha256.New, []byte(t.JWTKey.Reveal()))
+	mac.Write([]byte(sessionMark + t.ID))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Resume returns the session of a browser that holds the [RefreshToken.SessionSecret] of a normal refresh token in a cookie,
+// and records the use, at most once a minute. It is [ErrSessionOver] for whatever may not go on: a token that is gone, has
+// ended, is of another type or another client's, a user who is gone, inactive or may not authenticate from there, a provider
+// that refuses. Any other error means that the store could not be asked. It costs a look-up in the store.
 func (m *Manager) Resume(ctx context.Context, secret Secret, from Origin) (Session, error) {
-	t, err := m.RefreshTokenBySecret(ctx, secret)
+	ours, proof, _ := strings.Cut(secret.Reveal(), ".")
+	t, err := m.RefreshTokenBySecret(ctx, Secret(ours))
 	if err != nil {
 		return Session{}, overIf(err, ErrNotFound)
 	}
-	if t.Type != TokenNormal {
+	if t.Type != TokenNormal || !hmac.Equal([]byte(proof), []byte(t.sessionProof())) {
 		return Session{}, ErrSessionOver
 	}
 	u, err := m.User(ctx, t.UserID)

@@ -28,7 +28,7 @@ func (h house) over(t *testing.T, why string, secret latchkey.Secret, from latch
 
 func (h house) goesOn(t *testing.T, token latchkey.RefreshToken, from latchkey.Origin) latchkey.Session {
 	t.Helper()
-	s, err := h.Resume(t.Context(), token.Secret, from)
+	s, err := h.Resume(t.Context(), token.SessionSecret(), from)
 	if err != nil || s.Token.ID != token.ID || s.User.ID != token.UserID {
 		t.Errorf("session of %s, token %s: %v", s.User.Name, s.Token.ID, err)
 	}
@@ -55,14 +55,18 @@ func TestASessionIsResumedOnlyByWhoeverMay(t *testing.T) {
 	h.over(t, "no secret", "", athome)
 	h.over(t, "another secret", latchkey.NewSecret(), athome)
 	h.over(t, "the id", latchkey.Secret(token.ID), athome)
+	// spec: security.md 31
+	h.over(t, "the secret that a client has", token.Secret, athome)
+	h.over(t, "the secret with an empty proof", token.Secret+".", athome)
+	h.over(t, "the secret with the proof of another", token.Secret+h.token(t, bob).SessionSecret()[len(token.Secret):], athome)
 
 	if _, err := h.UpdateUser(ctx, bob.ID, latchkey.UserUpdate{LocalOnly: ptr(true)}); err != nil {
 		t.Fatal(err)
 	}
 	h.goesOn(t, token, athome)
-	h.over(t, "local only, from outside", token.Secret, remote)
-	h.over(t, "local only, through a tunnel", token.Secret, latchkey.Origin{Addr: addr, Tunnel: true})
-	h.over(t, "local only, behind a proxy", token.Secret, latchkey.Origin{Addr: addr, Proxied: true})
+	h.over(t, "local only, from outside", token.SessionSecret(), remote)
+	h.over(t, "local only, through a tunnel", token.SessionSecret(), latchkey.Origin{Addr: addr, Tunnel: true})
+	h.over(t, "local only, behind a proxy", token.SessionSecret(), latchkey.Origin{Addr: addr, Proxied: true})
 
 	long, err := h.CreateRefreshToken(ctx, latchkey.NewRefreshToken{
 		UserID: bob.ID, ClientName: latchkey.Text("GPS"), Type: latchkey.TokenLongLived,
@@ -70,7 +74,7 @@ func TestASessionIsResumedOnlyByWhoeverMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.over(t, "a long-lived token", long.Secret, athome)
+	h.over(t, "a long-lived token", long.SessionSecret(), athome)
 	system, err := h.CreateSystemUser(ctx, latchkey.NewUser{})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +83,7 @@ func TestASessionIsResumedOnlyByWhoeverMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.over(t, "a token of the system", machine.Secret, athome)
+	h.over(t, "a token of the system", machine.SessionSecret(), athome)
 
 	guest := latchkey.NewCredentials(guests.Key(), map[string]any{"user_id": bob.ID})
 	if err := h.LinkUser(ctx, bob.ID, guest); err != nil {
@@ -92,17 +96,17 @@ func TestASessionIsResumedOnlyByWhoeverMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.goesOn(t, trusted, athome)
-	h.over(t, "outside of the trusted network", trusted.Secret, latchkey.Origin{Addr: netip.MustParseAddr("192.168.2.1")})
+	h.over(t, "outside of the trusted network", trusted.SessionSecret(), latchkey.Origin{Addr: netip.MustParseAddr("192.168.2.1")})
 
 	if err := h.DeactivateUser(ctx, bob.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.over(t, "a deactivated user", token.Secret, athome)
+	h.over(t, "a deactivated user", token.SessionSecret(), athome)
 	carl := h.token(t, h.person(t, "carl"))
 	if err := h.RemoveRefreshToken(ctx, carl.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.over(t, "signed out", carl.Secret, athome)
+	h.over(t, "signed out", carl.SessionSecret(), athome)
 }
 
 // A user whom other hands switched off, so that the tokens are there still, is not let in.
@@ -115,7 +119,7 @@ func TestAnInactiveUserIsNotResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.over(t, "inactive", token.Secret, athome)
+	h.over(t, "inactive", token.SessionSecret(), athome)
 }
 
 // spec: security.md 24; manager.md §7 and §9
@@ -134,7 +138,7 @@ func TestASessionLastsAsLongAsItIsUsed(t *testing.T) {
 		time.Sleep(latchkey.RefreshTokenExpiration - time.Microsecond)
 		h.goesOn(t, token, athome)
 		time.Sleep(latchkey.RefreshTokenExpiration)
-		h.over(t, "not used for ninety days", token.Secret, athome)
+		h.over(t, "not used for ninety days", token.SessionSecret(), athome)
 	})
 }
 
@@ -216,7 +220,7 @@ func TestSigningOutEndsWhatIsBeingResumed(t *testing.T) {
 			pages.Go(func() {
 				for {
 					before := signedOut.Load()
-					_, err := h.Resume(t.Context(), token.Secret, athome)
+					_, err := h.Resume(t.Context(), token.SessionSecret(), athome)
 					if before && !errors.Is(err, latchkey.ErrSessionOver) || err != nil && !errors.Is(err, latchkey.ErrSessionOver) {
 						t.Errorf("signed out: %v, error = %v", before, err)
 					}
@@ -260,7 +264,7 @@ func TestAStoreThatIsAwayEndsNoSession(t *testing.T) {
 	token := h.token(t, h.person(t, "anna"))
 	for _, store := range []away{{Store: h.store, secrets: true}, {Store: h.store, changes: true}} {
 		m := newHouseOver(t, store, latchkey.Options{})
-		_, err := m.Resume(t.Context(), token.Secret, athome)
+		_, err := m.Resume(t.Context(), token.SessionSecret(), athome)
 		if !errors.Is(err, latchkey.ErrUnavailable) || errors.Is(err, latchkey.ErrSessionOver) {
 			t.Errorf("error = %v", err)
 		}
@@ -275,7 +279,7 @@ func BenchmarkResume(b *testing.B) {
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.Resume(ctx, token.Secret, athome); err != nil {
+		if _, err := h.Resume(ctx, token.SessionSecret(), athome); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// sessionCookie holds the secret of the refresh token that a browser's session is. It is set without a path, at an
+	// sessionCookie holds the session secret of the refresh token that a browser's session is. It is set without a path, at an
 	// address in the server's root: so it goes to everything below that root and nowhere else, also when a proxy has put
 	// the server below a path of its own.
 	sessionCookie = "latchkey_session"
@@ -49,7 +49,7 @@ func (s *Server) beginSession(r *http.Request) (reply, error) {
 			s.log.Warn("the session before this one could not be ended", "error", err)
 		}
 	}
-	cookie := newSessionCookie(r, g.refresh.Secret)
+	cookie := newSessionCookie(r, g.refresh.SessionSecret())
 	if in["keep"] == "true" {
 		cookie.MaxAge = keptFor
 	}
@@ -106,7 +106,7 @@ func redirect(w http.ResponseWriter, relative string) {
 // resume returns the session of a request's cookie, or [latchkey.ErrSessionOver].
 func (s *Server) resume(r *http.Request) (latchkey.Session, error) {
 	for i, cookie := range r.CookiesNamed(sessionCookie) {
-		if cookie.Value == "" || i == maxCookies {
+		if i == maxCookies {
 			break
 		}
 		session, err := s.manager.Resume(r.Context(), latchkey.Secret(cookie.Value), originOf(r))

@@ -140,6 +140,37 @@ func (w *wire) exchange(code string) {
 	w.form("/auth/token", "grant_type", "authorization_code", "client_id", app, "code", code)
 }
 
+// secretIn is the refresh token's own secret in a session's cookie.
+func secretIn(cookie string) string {
+	secret, _, _ := strings.Cut(strings.TrimPrefix(cookie, "latchkey_session="), ".")
+	return secret
+}
+
+// What an application was given for itself does not open the pages, nor is the cookie a refresh token (spec: security.md 31).
+func TestACookieIsNoRefreshTokenNorTheOtherWayRound(t *testing.T) {
+	w := newDesk(t, nil)
+	_, refresh := w.tokens("anna")
+	_, cookie := w.session("anna")
+	for name, cookie := range map[string]string{
+		"the refresh token of an application":    "latchkey_session=" + refresh,
+		"the refresh token in the cookie, alone": "latchkey_session=" + secretIn(cookie),
+		"the proof of another session":           "latchkey_session=" + refresh + strings.TrimPrefix(cookie, "latchkey_session="+secretIn(cookie)),
+	} {
+		if a := w.with(cookie, "GET", "/account", ""); a.status != 401 || a.body != "sign in" {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := w.form("/auth/token", "grant_type", "refresh_token", "client_id", app, "refresh_token", strings.TrimPrefix(cookie, "latchkey_session=")); a.status != 400 {
+		t.Errorf("the cookie as a refresh token: %d %s", a.status, a.body)
+	}
+	if a := w.with(cookie, "GET", "/account", ""); a.status != 200 {
+		t.Errorf("the cookie itself: %d", a.status)
+	}
+	if a := w.with("latchkey_session=; "+cookie, "GET", "/account", ""); a.status != 200 {
+		t.Errorf("the cookie behind an empty one: %d", a.status)
+	}
+}
+
 // No other site can send a form of ours: it does not know the token, which is another one for each session.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	w := newDesk(t, nil)
@@ -206,7 +237,7 @@ func TestWhatEndsASession(t *testing.T) {
 			}
 		},
 		"revoking its token": func(cookie string) {
-			w.form("/auth/revoke", "token", strings.TrimPrefix(cookie, "latchkey_session="))
+			w.form("/auth/revoke", "token", secretIn(cookie))
 		},
 		"deactivating the user": func(string) {
 			if err := w.DeactivateUser(t.Context(), ben.ID); err != nil {

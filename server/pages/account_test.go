@@ -110,7 +110,7 @@ func TestWithoutAPasswordThereIsNoneToChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	at, _ := url.Parse(h.url)
-	b.client.Jar.SetCookies(at, []*http.Cookie{{Name: "latchkey_session", Value: token.Secret.Reveal()}})
+	b.client.Jar.SetCookies(at, []*http.Cookie{{Name: "latchkey_session", Value: token.SessionSecret().Reveal()}})
 	b.get("/account").is(200, "ben").lacks("Change password", "User name")
 	b.get("/account/password").is(404, "That is not there")
 }

@@ -42,7 +42,7 @@ func (h *house) signIn(username string) *browser {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	jar.SetCookies(at, []*http.Cookie{{Name: "latchkey_session", Value: token.Secret.Reveal()}})
+	jar.SetCookies(at, []*http.Cookie{{Name: "latchkey_session", Value: token.SessionSecret().Reveal()}})
 	return &browser{house: h, client: http.Client{Jar: jar}, token: token}
 }
 
