@@ -71,6 +71,10 @@ func (m *Manager) CreateLongLivedToken(
 	return refresh, access, nil
 }
 
+// maxClientName is how many bytes a client name may have: stores find long-lived tokens by it, and an index holds no more
+// than two or three thousand.
+const maxClientName = 1024
+
 // newToken checks the rules of manager.md §6 that need nothing but the user.
 func newToken(u User, n NewRefreshToken) (RefreshToken, error) {
 	if !u.IsActive {
@@ -93,6 +97,9 @@ func newToken(u User, n NewRefreshToken) (RefreshToken, error) {
 	}
 	if n.Type == TokenLongLived && !n.ClientName.Valid {
 		return RefreshToken{}, refuse(ErrValue, "Client_name is required for long-lived access token")
+	}
+	if len(n.ClientName.Text) > maxClientName {
+		return RefreshToken{}, refuse(ErrValue, "Client_name is too long: use at most %d bytes", maxClientName)
 	}
 	if !n.Type.Valid() {
 		return RefreshToken{}, refuse(ErrValue, "%q is not a type of refresh token", string(n.Type))

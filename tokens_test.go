@@ -48,6 +48,9 @@ func TestRefreshTokenRules(t *testing.T) {
 		{"normal of that name", latchkey.NewRefreshToken{UserID: anna.ID, ClientID: app, ClientName: latchkey.Text("GPS")}, "", latchkey.TokenNormal},
 		{"empty name", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(""), Type: latchkey.TokenLongLived}, "", latchkey.TokenLongLived},
 		{"empty name never clashes", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(""), Type: latchkey.TokenLongLived}, "", latchkey.TokenLongLived},
+		{"long name", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(strings.Repeat("x", 1024)), Type: latchkey.TokenLongLived}, "", latchkey.TokenLongLived},
+		{"longer name", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(strings.Repeat("x", 1025)), Type: latchkey.TokenLongLived},
+			"Client_name is too long: use at most 1024 bytes", ""},
 		{"unknown type", latchkey.NewRefreshToken{UserID: anna.ID, ClientID: app, Type: "other"}, `"other" is not a type of refresh token`, ""},
 	}
 	for _, tt := range tests {
