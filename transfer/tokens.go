@@ -31,9 +31,9 @@ func (c *copier) tokensOf(ctx context.Context, p person) error {
 		return err
 	}
 	for _, t := range all {
-		item := Item{Action: Add, Kind: "session", ID: t.ID, Name: p.name, Note: t.ClientID.Text}
+		item := Item{Action: Add, Kind: kindOf(t), ID: t.ID, Name: p.name, Note: t.ClientID.Text}
 		if t.Type == latchkey.TokenLongLived {
-			item.Kind, item.Note = "token", t.ClientName
+			item.Note = t.ClientName
 		}
 		before, err := c.to.RefreshToken(ctx, t.ID)
 		isNew, err := missing(err)
@@ -53,6 +53,13 @@ func (c *copier) tokensOf(ctx context.Context, p person) error {
 		}
 	}
 	return nil
+}
+
+func kindOf(t latchkey.RefreshToken) string {
+	if t.Type == latchkey.TokenLongLived {
+		return "token"
+	}
+	return "session"
 }
 
 // newToken plans a token that the other store does not have.

@@ -19,6 +19,8 @@ const (
 	Change Action = "change"
 	// Leave is for a record that cannot travel; Note says why. The rest travels without it.
 	Leave Action = "leave"
+	// Keep is for a record that only the other end has. It stays there, which may surprise whoever deleted it at this end.
+	Keep Action = "keep"
 	// Conflict is for a record that must not travel; Note says why, and what to do. Nothing travels.
 	Conflict Action = "conflict"
 )
@@ -59,7 +61,7 @@ func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o O
 	c := copier{from: from, to: now, options: o, records: map[string]bool{}}
 	c.keeper, _ = to.(PasswordKeeper)
 	c.noter, _ = to.(ModuleNoter)
-	for _, part := range []func(context.Context) error{c.groups, c.users, c.loose, c.tokens, c.onboarding} {
+	for _, part := range []func(context.Context) error{c.groups, c.users, c.loose, c.tokens, c.onboarding, c.kept} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -68,8 +70,8 @@ func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o O
 }
 
 // Copy makes everything that from holds be held by to as well, and returns what that took. Nothing is deleted but passwords
-// whose login has another name now, and what is the same already is left alone: a second Copy does nothing. It is one transaction, all or nothing, and returns
-// [ErrConflicts] together with the plan when the stores contradict each other.
+// whose login has another name now, and what is the same already is left alone: a second Copy does nothing. It is one
+// transaction, all or nothing, and returns [ErrConflicts] together with the plan when the stores contradict each other.
 func Copy(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Options) (done []Item, err error) {
 	err = to.Update(ctx, func(tx latchkey.Tx) error {
 		var err error

@@ -217,8 +217,14 @@ func (c *transferFlags) report(w io.Writer, items []transfer.Item, what string) 
 		return err
 	}
 	counts := tallyActions(items)
-	_, err := fmt.Fprintf(w, "%d records %s, %d left behind, %d in conflict\n",
-		counts[transfer.Add]+counts[transfer.Change], what, counts[transfer.Leave], counts[transfer.Conflict])
+	_, err := fmt.Fprintf(w, "%d records %s, %d left behind, %d in conflict", counts[transfer.Add]+counts[transfer.Change], what,
+		counts[transfer.Leave], counts[transfer.Conflict])
+	if kept := counts[transfer.Keep]; err == nil && kept > 0 {
+		_, err = fmt.Fprintf(w, ", %d kept that only the other store has", kept)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(w)
+	}
 	return err
 }
 
@@ -243,6 +249,8 @@ func (emptyStore) Group(context.Context, string) (latchkey.Group, error) {
 func (emptyStore) User(context.Context, string) (latchkey.User, error) {
 	return latchkey.User{}, latchkey.ErrNotFound
 }
+
+func (emptyStore) Users(context.Context, string, int) ([]latchkey.User, error) { return nil, nil }
 
 func (emptyStore) Owner(context.Context) (latchkey.User, error) {
 	return latchkey.User{}, latchkey.ErrNotFound
