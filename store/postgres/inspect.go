@@ -88,13 +88,12 @@ func refusal(place string, err error) error {
 func (found *Inspection) measure(ctx context.Context, conn *pgx.Conn) error {
 	var took []time.Duration
 	for range 5 {
-		began := time.Now()
-		var there time.Time
-		if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&there); err != nil {
+		ahead, while, err := clockAhead(func(there *time.Time) error { return conn.QueryRow(ctx, selectClock).Scan(there) })
+		if err != nil {
 			return err
 		}
-		took = append(took, time.Since(began))
-		found.ClockAhead = there.Sub(began.Add(took[len(took)-1] / 2))
+		took = append(took, while)
+		found.ClockAhead = ahead
 	}
 	slices.Sort(took)
 	found.Latency = took[len(took)/2]

@@ -143,6 +143,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	if err := s.migrate(ctx, o.patience); err != nil {
 		return nil, fmt.Errorf("prepare the database: %w", err)
 	}
+	s.compareClocks(ctx)
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.listen(life)
