@@ -41,8 +41,9 @@ type Pages interface {
 	Account() http.Handler
 	// Admin is the same below /admin/. It makes sure itself that only administrators get in.
 	Admin() http.Handler
-	// Refused says to who is signed in, in the place of a page and with this status, that a form was not taken: 403 for one
-	// that is outdated or of another site, 413 for one that is too long, 400 for one that cannot be read.
+	// Refused says, in the place of a page and with this status, why there is none, or why a form was not taken: 403 for one
+	// that is outdated or of another site, 413 for one that is too long, 400 for one that cannot be read, and 503 where it
+	// cannot be known who asks, since the store cannot be reached.
 	Refused(status int) http.Handler
 	// Static is everything below /static/.
 	Static() http.Handler

@@ -124,6 +124,10 @@ func (s *Server) serveBrowser(w http.ResponseWriter, r *http.Request, rt *route)
 	if errors.Is(err, latchkey.ErrSessionOver) {
 		s.pages.SignIn().ServeHTTP(w, r)
 		return
+	} else if errors.Is(err, latchkey.ErrUnavailable) {
+		s.log.Warn("page refused for now", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.pages.Refused(http.StatusServiceUnavailable).ServeHTTP(w, r)
+		return
 	} else if err != nil {
 		s.fail(w, r, rt, err)
 		return

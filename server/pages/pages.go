@@ -80,7 +80,7 @@ func (p *Pages) Account() http.Handler { return p.account }
 // Admin serves everything below /admin/, for administrators. To others it says that it is not for them.
 func (p *Pages) Admin() http.Handler { return p.admin }
 
-// Refused serves, in the place of a page, why a form was not taken. The status says what was wrong with it.
+// Refused serves, in the place of a page, why there is none, or why a form was not taken. The status says what is wrong.
 func (p *Pages) Refused(status int) http.Handler {
 	why := errUnreadable
 	switch status {
@@ -88,6 +88,8 @@ func (p *Pages) Refused(status int) http.Handler {
 		why = errOutdated
 	case http.StatusRequestEntityTooLarge:
 		why = errFormTooLong
+	case http.StatusServiceUnavailable:
+		why = latchkey.ErrUnavailable
 	}
 	return p.house.handler(func(*visit) error { return why })
 }
