@@ -56,6 +56,7 @@ type Handler struct {
 	commands map[string]Command
 	events   *eventBus
 	stopping chan struct{} // closed by Shutdown
+	bigFirst chan struct{} // the turns of large first messages
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -83,7 +84,7 @@ func New(m *latchkey.Manager, o Options) (*Handler, error) {
 	h := &Handler{
 		manager: m, options: o, log: o.Logger,
 		commands: map[string]Command{}, events: newEventBus(m),
-		stopping: make(chan struct{}), sessions: map[*session]struct{}{},
+		stopping: make(chan struct{}), bigFirst: make(chan struct{}, bigFirsts), sessions: map[*session]struct{}{},
 	}
 	if h.log == nil {
 		h.log = slog.Default()

@@ -32,7 +32,9 @@ func (s *session) authenticate(r *http.Request) bool {
 	if err := s.greet(); err != nil {
 		return false
 	}
-	kind, data, err := s.read()
+	first := turn{big: s.handler.bigFirst, gone: s.ctx.Done()}
+	defer first.giveBack()
+	kind, data, err := s.readBy(first.bound)
 	if err != nil || kind != websocket.MessageText || !json.Valid(data) {
 		return false
 	}

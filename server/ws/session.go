@@ -79,11 +79,16 @@ func (s *session) serve(r *http.Request) {
 
 // read returns the next message. It ends the session with the code of what is wrong.
 func (s *session) read() (websocket.MessageType, []byte, error) {
+	return s.readBy(func(r io.Reader) io.Reader { return r })
+}
+
+// readBy is read through another reader.
+func (s *session) readBy(through func(io.Reader) io.Reader) (websocket.MessageType, []byte, error) {
 	kind, r, err := s.conn.Reader(context.Background()) // end unblocks it
 	if err != nil {
 		return 0, nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(r, messageLimit))
+	data, err := io.ReadAll(io.LimitReader(through(r), messageLimit))
 	if err != nil {
 		return 0, nil, err
 	}
