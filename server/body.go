@@ -11,8 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep a JSON document may be nested; none that is expected goes beyond two.
-const maxDepth = 32
+const (
+	// maxDepth is how deep a JSON document may be nested; none that is expected goes beyond two.
+	maxDepth = 32
+	// maxValues is how many values it may have; none that is expected has a dozen. Each takes a hundred bytes once it is
+	// read, however few it takes on the line.
+	maxValues = 1000
+)
 
 // readBody returns the whole body.
 func readBody(r *http.Request) ([]byte, error) {
@@ -89,7 +94,7 @@ func misfit(format string, args ...any) error {
 
 // parseObject reads a JSON object and the order of its keys. Of a key that is repeated the last value counts.
 func parseObject(body []byte) (names []string, values object, err error) {
-	if !utf8.Valid(body) || !shallow(body) || !json.Valid(body) {
+	if !utf8.Valid(body) || !modest(body) || !json.Valid(body) {
 		return nil, nil, errInvalidJSON
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -118,9 +123,10 @@ func parseObject(body []byte) (names []string, values object, err error) {
 	return names, values, nil
 }
 
-// shallow reports whether no part of a JSON document is nested deeper than maxDepth.
-func shallow(body []byte) bool {
-	depth, quoted := 0, false
+// modest reports whether no part of a JSON document is nested deeper than maxDepth, and there are no more values than
+// maxValues.
+func modest(body []byte) bool {
+	depth, commas, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case c == '"':
@@ -134,6 +140,10 @@ func shallow(body []byte) bool {
 			}
 		case c == '}' || c == ']':
 			depth--
+		case c == ',':
+			if commas++; commas >= maxValues {
+				return false
+			}
 		}
 	}
 	return true

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// maxFields is how many fields of a form are looked at. No form that is expected has a dozen.
+const maxFields = 1000
+
 // form is the fields of a form. Of a field that is repeated the first value counts (http-auth.md C-11).
 type form map[string]string
 
@@ -41,10 +44,13 @@ func readForm(r *http.Request) (form, error) {
 
 // parseURLEncoded reads a form as the URL standard has it: what is no proper escape stands for itself.
 func parseURLEncoded(body []byte, charset string) form {
-	f := form{}
+	f, fields := form{}, 0
 	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
 			continue
+		}
+		if fields++; fields > maxFields {
+			break
 		}
 		name, value, _ := strings.Cut(strings.ReplaceAll(pair, "+", " "), "=")
 		name, ok1 := decodeCharset(decodeOnce(name), charset)
@@ -64,7 +70,7 @@ func parseMultipart(body []byte, boundary string) form {
 		return f
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
+	for range maxFields {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return f
@@ -86,6 +92,7 @@ func parseMultipart(body []byte, boundary string) form {
 		}
 		f.add(params["name"], text)
 	}
+	return f
 }
 
 // decodeCharset brings a text of the few character sets that clients name to UTF-8.

@@ -83,6 +83,8 @@ func TestUnreadableFormsAreEmpty(t *testing.T) {
 	_, refresh := w.tokens("anna")
 	fields := "grant_type=refresh_token&client_id=https%3A%2F%2Fapp.example%2F&refresh_token=" + refresh
 	kind, body := multipartForm(t, "grant_type", "refresh_token", "client_id", app, "refresh_token", refresh)
+	boundary, _, _ := strings.Cut(body, "\r\n")
+	filler := boundary + "\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n"
 	const noGrant = `{"error":"unsupported_grant_type"}`
 	for _, tt := range []struct {
 		name, kind, body string
@@ -92,7 +94,10 @@ func TestUnreadableFormsAreEmpty(t *testing.T) {
 		{"urlencoded, any case", "Application/X-WWW-Form-Urlencoded; Charset=UTF-8", fields, true},
 		{"urlencoded, latin 1", "application/x-www-form-urlencoded;charset=ISO-8859-1", fields, true},
 		{"a broken escape elsewhere", "application/x-www-form-urlencoded", fields + "&x=%zz&;&=", true},
+		{"more fields behind", "application/x-www-form-urlencoded", fields + strings.Repeat("&x", 1000), true},
+		{"more fields before than anybody sends", "application/x-www-form-urlencoded", strings.Repeat("x&", 1000) + fields, false},
 		{"multipart", kind, body, true},
+		{"multipart, more fields before than anybody sends", kind, strings.Repeat(filler, 1000) + body, false},
 		{"unknown character set", "application/x-www-form-urlencoded; charset=klingon", fields, false},
 		{"no type", "", fields, false},
 		{"JSON", "application/json", `{"grant_type":"refresh_token"}`, false},
