@@ -45,14 +45,14 @@ func (m *Manager) CreateCode(ctx context.Context, c AuthorizationCode) (Secret, 
 		}
 	}
 	code := Secret(NewID())
-	return code, m.pending.put(ctx, codeKey(c.ClientID, c.Purpose, code), c, CodeLifetime)
+	return code, m.codes.put(ctx, codeKey(c.ClientID, c.Purpose, code), c, CodeLifetime)
 }
 
 // TakeCode returns what an authorization code stands for and uses it up. It is [ErrInvalidCode] for a code that does
 // not exist, was used, is too old, or is of another client or purpose; in the last two cases it stays usable
 // (http-auth.md K-5 and K-6, L-10). It is void, too, when the person was given another password since.
 func (m *Manager) TakeCode(ctx context.Context, clientID string, code Secret, p Purpose) (AuthorizationCode, error) {
-	value, err := m.pending.Take(ctx, codeKey(clientID, p, code))
+	value, err := m.codes.Take(ctx, codeKey(clientID, p, code))
 	if errors.Is(err, ErrNotFound) {
 		return AuthorizationCode{}, ErrInvalidCode
 	} else if err != nil {

@@ -35,7 +35,9 @@ type Options struct {
 type Manager struct {
 	store     Store
 	pending   pending
+	codes     pending
 	tallies   tallies
+	underWay  *underWay
 	providers []Provider
 	modules   []MFAModule
 	lookup    permission.Lookup
@@ -69,14 +71,15 @@ func New(store Store, o Options) (*Manager, error) {
 		trusted = far.Current
 	}
 	m := &Manager{
-		store: store, pending: pending{o.Pending}, providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
+		store: store, pending: pending{o.Pending}, underWay: newUnderWay(), providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
 		lookup: o.Lookup, log: o.Logger, lost: make(chan struct{}, 1),
 		tokens: newCache[signingToken](entries, trusted), users: newCache[User](entries, trusted),
 		permissions: newCache[*permission.Permissions](entries, trusted),
 	}
-	m.tallies = tallies{m.pending}
+	m.codes, m.tallies = m.pending, tallies{m.pending}
 	if o.Pending == nil {
 		m.pending = pending{NewMemoryPending()}
+		m.codes = pending{NewMemoryPending()}            // of its own: a flood of logins must not drive out those that are done
 		m.tallies = tallies{pending{NewMemoryPending()}} // of its own: a flood of names must not drive out what is under way
 	}
 	if m.log == nil {
