@@ -132,8 +132,10 @@ function showStep(body) {
     step = { id: body.flow_id, schema, first: step === null, started: Date.now(), form: null };
   }
   redraw = () => {
+    place("status").textContent = "";
     drawStep(body, step.form.values());
     wait(busy);
+    if (!busy) showErrors(body, false);
   };
   place("status").textContent = "";
   if (!again) {
@@ -198,12 +200,12 @@ function rememberBox() {
 }
 
 // showErrors says what was wrong with the last try and moves to where it can be mended (P-22, P-24).
-function showErrors({ errors, description_placeholders: facts }) {
+function showErrors({ errors, description_placeholders: facts }, move = true) {
   const say = (key) => about(`error.${key}`, facts ?? undefined, String(key));
   const { base, ...fields } = errors ?? {};
   place("alert").replaceChildren(...(base ? [note("error", say(base))] : []));
-  const clean = step.form.show(Object.fromEntries(Object.entries(fields).map(([name, key]) => [name, say(key)])));
-  if (base && clean) step.form.focus(["password", "code"].find((name) => step.form.has(name)));
+  const clean = step.form.show(Object.fromEntries(Object.entries(fields).map(([name, key]) => [name, say(key)])), move);
+  if (move && base && clean) step.form.focus(["password", "code"].find((name) => step.form.has(name)));
 }
 
 // focusSoon moves into a step that has just appeared, unless the person was faster (P-24).

@@ -10,6 +10,7 @@ let words = null;
 let form = null;
 let codeNeeded = document.documentElement.dataset.setupCode === "required";
 let redraw = () => {};
+let complain = () => {}; // says again what was wrong with the last try, in another language
 
 async function main() {
   words = await speak((changed) => {
@@ -67,7 +68,10 @@ function showForm(values = {}) {
     place("lead").hidden = false;
     place("step").replaceChildren(form.node);
   };
-  redraw = () => draw(form.values());
+  redraw = () => {
+    draw(form.values());
+    complain();
+  };
   draw(values);
   form.focus();
 }
@@ -80,10 +84,14 @@ function problem({ password, confirm_password: again }) {
 
 async function create() {
   place("alert").replaceChildren();
+  complain = () => {};
   if (!form.check()) return;
   const values = form.values();
   const wrong = problem(values);
-  if (wrong) return form.show(wrong);
+  if (wrong) {
+    complain = () => form.show(problem(values), false);
+    return form.show(wrong);
+  }
   form.wait(true, words.text("form.working"));
   const body = {
     client_id: root.href,
@@ -115,16 +123,19 @@ async function enter(code) {
 // for people as well.
 function explain(answer, values) {
   const code = answer?.body?.code;
-  const said = words.find(`error.${code}`) ?? (answer ? reason(answer) : "");
-  if (answer?.status === 403 && said === "User step already done") return showDone();
-  if (["setup_code_required", "setup_code_invalid"].includes(answer?.body?.code)) {
+  const said = () => words.find(`error.${code}`) ?? (answer ? reason(answer) : "");
+  if (answer?.status === 403 && said() === "User step already done") return showDone();
+  if (["setup_code_required", "setup_code_invalid"].includes(code)) {
     codeNeeded = true;
     showForm(values);
-    form.show({ setup_code: said || words.text("setup_code_wrong") });
+    const wrong = () => ({ setup_code: said() || words.text("setup_code_wrong") });
+    complain = () => form.show(wrong(), false);
+    form.show(wrong());
     return;
   }
-  showMessage(said || words.text("unreachable"));
-  form.focus(/password/i.test(code ?? said) ? "password" : "username");
+  complain = () => showMessage(said() || words.text("unreachable"));
+  complain();
+  form.focus(/password/i.test(code ?? said()) ? "password" : "username");
 }
 
 function showMessage(text) {

@@ -137,7 +137,8 @@ function offerLanguages(available, current, words, changed) {
   if (!place || available.length < 2) return;
   const options = available.map((code) => {
     const name = new Intl.DisplayNames([code], { type: "language" }).of(code);
-    return element("option", { value: code, lang: code, selected: code === current }, name);
+    const written = name.charAt(0).toLocaleUpperCase(code) + name.slice(1); // as on the pages that the server makes
+    return element("option", { value: code, lang: code, selected: code === current }, written);
   });
   const choose = element("select", { id: "language" }, ...options);
   choose.addEventListener("change", () => {
@@ -214,8 +215,9 @@ export class Form {
     return this.show(Object.fromEntries(Object.entries(problems).map(([name, key]) => [name, this.#words.text(key)])));
   }
 
-  // show puts messages at their fields, takes away all others, and moves to the first; it says whether there are none.
-  show(messages) {
+  // show puts messages at their fields, takes away all others, and moves to the first unless told not to; it says whether
+  // there are none.
+  show(messages, move = true) {
     let first = null;
     for (const [name, { input, message }] of this.#controls) {
       const text = Object.hasOwn(messages, name) ? messages[name] : "";
@@ -224,7 +226,7 @@ export class Form {
       else input.removeAttribute("aria-invalid");
       if (text) first ??= input;
     }
-    first?.focus();
+    if (move) first?.focus();
     return first === null;
   }
 
