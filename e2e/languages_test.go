@@ -27,6 +27,10 @@ func pick(language string) action {
 		`{ const list = document.getElementById("language"); list.value = %q; list.dispatchEvent(new Event("change", { bubbles: true })) }`, language)))
 }
 
+// spread sets the text of a page as wide as WCAG 1.4.12 lets people have it, in the narrowest window of 1.4.10.
+var spread = chromedp.Steps(chromedp.EmulateViewport(320, 844), chromedp.Evaluate[chromedp.Void](`document.styleSheets[0].insertRule(
+	"* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }")`))
+
 // speaksPage waits until the page is in a language and has a title.
 func speaksPage(language string) action {
 	return holds(fmt.Sprintf(`document.readyState === "complete" && document.documentElement.lang === %q && document.querySelector("h1")?.innerText !== ""`, language))
@@ -62,6 +66,9 @@ func TestEveryLanguage(t *testing.T) {
 			} {
 				must(t, ctx, chromedp.Navigate(p.address+"/"+path), speaksPage(language))
 				look(t, ctx, path)
+				must(t, ctx, spread)
+				fits(t, ctx, path+" in a narrow window and with wide letters")
+				must(t, ctx, chromedp.EmulateViewport(390, 844))
 			}
 			must(t, ctx, sees("203.0.113.9"))
 		})

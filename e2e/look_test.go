@@ -67,6 +67,14 @@ func look(t *testing.T, ctx context.Context, name string) {
 			t.Errorf("%s: %s (%s) at %v: %s", name, v.Help, v.ID, n.Target, n.FailureSummary)
 		}
 	}
+	fits(t, ctx, name)
+}
+
+// fits fails the test where the page is wider than its window.
+func fits(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	wide, err := chromedp.Run(limited, chromedp.Evaluate[string](`document.documentElement.scrollWidth > innerWidth
 		? [...document.querySelectorAll("body *")].filter((n) => n.getBoundingClientRect().right > innerWidth + 1)
 			.map((n) => n.tagName + "." + n.className + "#" + n.id).join(", ") || "something" : ""`))
