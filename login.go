@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/seed-6a977b3d/latchkey/flow"
@@ -89,21 +88,9 @@ func (m *Manager) StartLogin(ctx context.Context, r LoginRequest) (Login, flow.R
 		return Login{}, nil, err
 	}
 	if _, more := result.(flow.Form); more {
-		err = m.keepLogin(ctx, login, r.From)
+		err = m.keep(ctx, addressKey(r.From), loginKey(login.ID), login)
 	}
 	return login, result, err
-}
-
-// keepLogin keeps a login for its next step. Of too many from one address the oldest is forgotten.
-func (m *Manager) keepLogin(ctx context.Context, l Login, from Origin) error {
-	if address := addressKey(from); address != "" {
-		if oldest := m.underWay.begin(address, l.ID); oldest != "" {
-			if _, err := m.pending.Take(ctx, loginKey(oldest)); err != nil && !errors.Is(err, ErrNotFound) {
-				return err
-			}
-		}
-	}
-	return m.pending.put(ctx, loginKey(l.ID), l, LoginLifetime)
 }
 
 // ContinueLogin takes the next step of a login. Its errors are [flow.ErrUnknownFlow], [ErrClientChanged],

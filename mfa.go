@@ -143,7 +143,7 @@ func (m *Manager) StartSetup(ctx context.Context, userID, moduleID string) (Setu
 		return Setup{}, nil, err
 	}
 	if _, more := result.(flow.Form); more {
-		err = m.pending.put(ctx, setupKey(setup.ID), setup, LoginLifetime)
+		err = m.keep(ctx, "user/"+userID, setupKey(setup.ID), setup)
 	}
 	return setup, result, err
 }

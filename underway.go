@@ -2,57 +2,73 @@ package latchkey
 
 import (
 	"container/list"
+	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// maxFromAddress is how many logins may be under way from one address, or one IPv6 network of 64 bits: many more than people
-// behind it begin in the lifetime of one.
-const maxFromAddress = 100
+// maxBegun is how many dialogues may be under way that one address, one IPv6 network of 64 bits or one user began: many more
+// than people begin in the lifetime of one.
+const maxBegun = 100
 
-// underWay knows which logins were begun from where, so that whoever begins them without end drives out their own, and
+// underWay knows which dialogues were begun by whom, so that whoever begins them without end drives out their own, and
 // neither those of others nor the store's. It is a node's own.
 type underWay struct {
-	mu        sync.Mutex
-	begun     *list.List                 // of begunLogin, oldest first
-	byAddress map[string][]*list.Element // of begun, oldest first
+	mu    sync.Mutex
+	begun *list.List                 // of begun dialogues, oldest first
+	by    map[string][]*list.Element // of begun, oldest first
 }
 
-type begunLogin struct {
-	address, id string
-	ends        time.Time
+type begunDialogue struct {
+	by, key string
+	ends    time.Time
 }
 
 func newUnderWay() *underWay {
-	return &underWay{begun: list.New(), byAddress: map[string][]*list.Element{}}
+	return &underWay{begun: list.New(), by: map[string][]*list.Element{}}
 }
 
-// begin notes a login, and returns the id of the one from that address which is to be forgotten for it, if any. A login
-// that is over counts until its lifetime would have been.
-func (u *underWay) begin(address, id string) (forget string) {
+// begin notes a dialogue, and returns the key of the one of the same beginner that is to be forgotten for it, if any. A
+// dialogue that is over counts until its lifetime would have been.
+func (u *underWay) begin(by, key string) (forget string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := time.Now()
 	for e := u.begun.Front(); e != nil; e = u.begun.Front() {
-		if now.Before(e.Value.(begunLogin).ends) && u.begun.Len() < maxPending {
+		oldest := e.Value.(begunDialogue)
+		if now.Before(oldest.ends) && u.begun.Len() < maxPending {
 			break
 		}
-		u.dropOldest(e.Value.(begunLogin).address)
+		u.dropOldest(oldest.by)
 	}
-	if len(u.byAddress[address]) >= maxFromAddress {
-		forget = u.dropOldest(address)
+	if len(u.by[by]) >= maxBegun {
+		forget = u.dropOldest(by)
 	}
-	e := u.begun.PushBack(begunLogin{address: address, id: id, ends: now.Add(LoginLifetime)})
-	u.byAddress[address] = append(u.byAddress[address], e)
+	e := u.begun.PushBack(begunDialogue{by: by, key: key, ends: now.Add(LoginLifetime)})
+	u.by[by] = append(u.by[by], e)
 	return forget
 }
 
-// dropOldest drops the oldest login of an address, which has one, and returns its id. The caller holds mu.
-func (u *underWay) dropOldest(address string) string {
-	of := u.byAddress[address]
-	oldest := u.begun.Remove(of[0]).(begunLogin)
-	if u.byAddress[address] = of[1:]; len(of) == 1 {
-		delete(u.byAddress, address)
+// dropOldest drops the oldest dialogue of somebody who has one, and returns its key. The caller holds mu.
+func (u *underWay) dropOldest(by string) string {
+	of := u.by[by]
+	oldest := u.begun.Remove(of[0]).(begunDialogue)
+	if u.by[by] = of[1:]; len(of) == 1 {
+		delete(u.by, by)
 	}
-	return oldest.id
+	return oldest.key
+}
+
+// keep keeps a dialogue for its next step. Of too many that somebody began the oldest is forgotten; the empty beginner may
+// be anybody.
+func (m *Manager) keep(ctx context.Context, by, key string, dialogue any) error {
+	if by != "" {
+		if oldest := m.underWay.begin(by, key); oldest != "" {
+			if _, err := m.pending.Take(ctx, oldest); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+	}
+	return m.pending.put(ctx, key, dialogue, LoginLifetime)
 }

@@ -61,6 +61,38 @@ func TestWhoBeginsLoginsWithoutEndDrivesOutTheirOwn(t *testing.T) {
 	}
 }
 
+// Nor may a guest who begins to set up second factors without end.
+func TestWhoBeginsSetUpsWithoutEndDrivesOutTheirOwn(t *testing.T) {
+	h := newHouse(t, latchkey.Options{Modules: []latchkey.MFAModule{newPIN("pin", "1111")}})
+	anna, guest := h.person(t, "anna"), h.person(t, "guest")
+	login := h.beginFrom(t, "203.0.113.7")
+	begin := func(u latchkey.User) latchkey.Setup {
+		setup, _, err := h.StartSetup(t.Context(), u.ID, "pin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return setup
+	}
+	goesOn := func(s latchkey.Setup) bool {
+		_, _, err := h.ContinueSetup(t.Context(), s.UserID, s.ID, nil)
+		if err != nil && !errors.Is(err, flow.ErrUnknownFlow) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	annas, first := begin(anna), begin(guest)
+	var last latchkey.Setup
+	for range 10_001 {
+		last = begin(guest)
+	}
+	if !h.underWay(t, login) || !goesOn(annas) {
+		t.Error("what somebody else had begun was driven out")
+	}
+	if goesOn(first) || !goesOn(last) {
+		t.Error("of thousands the first goes on, or the last does not")
+	}
+}
+
 // An address that may be anybody's has no bound of its own; yet logins that are done outlast any number that are not.
 func TestCodesOutlastAFloodOfLogins(t *testing.T) {
 	h := newHouse(t, latchkey.Options{})
