@@ -203,3 +203,47 @@ func TestALoginNamesItsIssuer(t *testing.T) {
 		t.Errorf("under an address that is not ours: %d %s", a.status, a.body)
 	}
 }
+
+// notedRedirects allows every redirect and notes for whom.
+type notedRedirects struct{ from []netip.Addr }
+
+func (n *notedRedirects) Check(_ context.Context, _, _ string, from netip.Addr) error {
+	n.from = append(n.from, from)
+	return nil
+}
+
+// spec: security.md 45 and 49: behind a proxy nobody is near enough to have a page fetched from this machine or its network,
+// also where another tunnel before the proxy makes everybody look so.
+func TestWhoComesThroughAProxyHasNoPageFetchedFromTheHouse(t *testing.T) {
+	noted := &notedRedirects{}
+	w := newHouse(t, setup{server: func(o *server.Options) {
+		o.Origin, o.Redirects = nil, noted
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	}})
+	for _, header := range []map[string]string{
+		{"X-Forwarded-For": "203.0.113.7"},
+		{"X-Forwarded-For": "192.168.1.20"},
+		{"X-Forwarded-For": "203.0.113.7, 127.0.0.2"},
+		{"X-Forwarded-For": "203.0.113.7, ::1"},
+		{"X-Forwarded-For": "127.0.0.1"},
+		{}, // the proxy says nothing
+	} {
+		noted.from = nil
+		send := func(path, body string) answer {
+			return w.do(request{method: "POST", path: path, body: body, header: header})
+		}
+		flow := send("/auth/login_flow", `{"client_id":"`+app+`","handler":["homeassistant",null],"redirect_uri":"`+callback+`"}`).text("flow_id")
+		if a := send("/auth/login_flow/"+flow, `{"client_id":"`+app+`","username":"anna","password":"`+password+`"}`); a.text("result") == "" {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if len(noted.from) != 1 || noted.from[0].IsValid() {
+			t.Errorf("%v: pages are fetched as for %v, want nobody near", header, noted.from)
+		}
+	}
+	near := &notedRedirects{}
+	w = newHouse(t, setup{server: func(o *server.Options) { o.Origin, o.Redirects = nil, near }})
+	w.code("anna", nil)
+	if len(near.from) != 1 || !near.from[0].IsLoopback() {
+		t.Errorf("on this machine itself pages are fetched as for %v", near.from)
+	}
+}

@@ -113,7 +113,7 @@ func (s *Server) show(r *http.Request, login latchkey.Login, result flow.Result)
 // finishLogin makes the code of somebody whom the provider accepted, unless the client or the user may not have it.
 func (s *Server) finishLogin(r *http.Request, login latchkey.Login) (latchkey.Secret, error) {
 	ctx, from := r.Context(), originOf(r)
-	if err := s.redirects.Check(ctx, login.ClientID, login.Context.RedirectURI, from.PersonAddr()); err != nil {
+	if err := s.redirects.Check(ctx, login.ClientID, login.Context.RedirectURI, fetchesFor(from)); err != nil {
 		s.log.Warn("login refused: the redirect URI is not the client's", "client_id", login.ClientID,
 			"redirect_uri", login.Context.RedirectURI, "error", err)
 		return "", indieauth.ErrInvalidRedirectURI

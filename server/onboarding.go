@@ -195,7 +195,7 @@ func (s *Server) finishIntegration(r *http.Request) (reply, error) {
 	if slices.Contains(done, stepIntegration) {
 		return reply{}, stepDone("Integration")
 	}
-	if err := s.redirects.Check(ctx, clientID, in.text("redirect_uri"), originOf(r).PersonAddr()); err != nil {
+	if err := s.redirects.Check(ctx, clientID, in.text("redirect_uri"), fetchesFor(originOf(r))); err != nil {
 		s.log.Warn("onboarding: the redirect URI is not the client's", "client_id", clientID, "error", err)
 		return reply{}, errOnboardingRedirect
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/server/proxy"
@@ -45,4 +46,14 @@ func OriginFrom(ctx context.Context) (latchkey.Origin, bool) {
 func originOf(r *http.Request) latchkey.Origin {
 	o, _ := OriginFrom(r.Context())
 	return o
+}
+
+// fetchesFor is the address that says how near to this machine the page of a client may be that is fetched for somebody: the
+// zero Addr, which opens the internet alone, for whoever came through a proxy. What that calls near, another tunnel before
+// it may have brought from anywhere (security.md 45 and 49).
+func fetchesFor(from latchkey.Origin) netip.Addr {
+	if from.Proxied || from.AtProxy {
+		return netip.Addr{}
+	}
+	return from.PersonAddr()
 }

@@ -22,7 +22,7 @@ import (
 // Redirects decides where a browser may be sent with an authorization code. [*indieauth.Checker] is one.
 type Redirects interface {
 	// Check returns nil when the client may have its codes sent to redirectURI. from is the address of the person who
-	// signs in, the zero Addr when it is unknown.
+	// signs in, the zero Addr when it is unknown or only a proxy's word.
 	Check(ctx context.Context, clientID, redirectURI string, from netip.Addr) error
 }
 
