@@ -118,7 +118,7 @@ func (c *banLift) Run(p *program) error {
 func parseAddress(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return addr, fmt.Errorf("%q is no IP address: write one such as 203.0.113.9", text)
+		return addr, misuse{fmt.Errorf("%q is no IP address: write one such as 203.0.113.9", text)}
 	}
 	return addr, nil
 }

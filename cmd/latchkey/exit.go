@@ -44,6 +44,9 @@ var (
 // found says what was found to be wrong.
 type found struct{ error }
 
+// misuse says what is wrong with a value on the command line that only the command itself can judge.
+type misuse struct{ error }
+
 // unconfirmed says that nobody agreed to what would have been lost.
 type unconfirmed struct{ why string }
 
@@ -53,6 +56,7 @@ func (e unconfirmed) Error() string { return e.why }
 func exitOf(err error) (code int, say string) {
 	var not unconfirmed
 	var wrong found
+	var misused misuse
 	switch {
 	case err == nil:
 		return exitOK, ""
@@ -62,6 +66,8 @@ func exitOf(err error) (code int, say string) {
 		return exitFound, ""
 	case errors.As(err, &wrong):
 		return exitFound, oneLine(err)
+	case errors.As(err, &misused):
+		return exitUsage, oneLine(err)
 	case errors.As(err, &not):
 		return exitUnconfirmed, oneLine(err)
 	}

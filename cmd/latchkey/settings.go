@@ -41,7 +41,7 @@ func (f storeFlags) load(p *program, more ...override) (config.Config, error) {
 			continue
 		}
 		if err := c.Set(o.key, *o.value); err != nil {
-			return config.Config{}, fmt.Errorf("%s: %w", o.flag, err)
+			return config.Config{}, misuse{fmt.Errorf("%s: %w", o.flag, err)}
 		}
 		c.Note(o.key, o.flag)
 	}

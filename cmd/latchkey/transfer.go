@@ -56,7 +56,7 @@ func (c *transferFlags) stores(p *program, address string) (own, other config.Co
 	}
 	other = own
 	if other.Store, err = config.ParseStore(address); err != nil {
-		return own, other, err
+		return own, other, misuse{err}
 	}
 	if own.Store == other.Store {
 		return own, other, fmt.Errorf("%s is the store itself: name another one, or choose the store with --store", address)
