@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/server/ban"
 )
 
@@ -21,7 +22,7 @@ type banCommands struct {
 
 // withBans hands the list of bans over: that of all nodes if the store keeps one, else the ban file. The store is opened
 // only where the list is in it.
-func (f storeFlags) withBans(p *program, do func(ban.List) error) (err error) {
+func (f storeFlags) withBans(p *program, do func(config.Config, ban.List) error) (err error) {
 	settings, err := f.load(p)
 	if err != nil {
 		return err
@@ -35,10 +36,10 @@ func (f storeFlags) withBans(p *program, do func(ban.List) error) (err error) {
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
 		if shared, ok := store.(ban.List); ok {
-			return do(shared)
+			return do(settings, shared)
 		}
 	}
-	return do(settings.Bans(logger))
+	return do(settings, settings.Bans(logger))
 }
 
 type banList struct {
@@ -62,7 +63,7 @@ func (r banRow) cells() []string {
 
 // Run lists the latest first.
 func (c *banList) Run(p *program) error {
-	return c.withBans(p, func(l ban.List) error {
+	return c.withBans(p, func(_ config.Config, l ban.List) error {
 		bans, err := l.Bans(p.ctx)
 		if err != nil {
 			return err
@@ -92,7 +93,14 @@ func (c *banAdd) Run(p *program) error {
 	if (latchkey.Origin{Addr: addr}).Shared() {
 		return fmt.Errorf("%s is this machine, which is never banned", addr)
 	}
-	return c.withBans(p, func(l ban.List) error { return l.Ban(p.ctx, addr, time.Now()) })
+	return c.withBans(p, func(settings config.Config, l ban.List) error {
+		for _, proxies := range settings.HTTP.TrustedProxies {
+			if proxies.Contains(addr.Unmap()) {
+				return fmt.Errorf("%s is that of a proxy in trusted_proxies, behind which anybody may be, and is never banned", addr)
+			}
+		}
+		return l.Ban(p.ctx, addr, time.Now())
+	})
 }
 
 type banLift struct {
@@ -106,7 +114,7 @@ func (c *banLift) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.withBans(p, func(l ban.List) error {
+	return c.withBans(p, func(_ config.Config, l ban.List) error {
 		err := l.Lift(p.ctx, addr)
 		if errors.Is(err, latchkey.ErrNotFound) {
 			return fmt.Errorf("%s is not banned: `latchkey ban list` shows who is", addr)
