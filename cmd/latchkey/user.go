@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 
@@ -80,13 +81,13 @@ type userList struct {
 	storeFlags
 	jsonFlag
 	Search string `placeholder:"TEXT" help:"Only users whose name or username contains this, or whose id it is."`
-	Limit  int    `placeholder:"N" help:"At most so many."`
+	Limit  *int   `placeholder:"N" help:"At most so many."`
 	After  string `placeholder:"ID" help:"Begin behind the user with this id."`
 }
 
 // Validate is called by the parser.
 func (c *userList) Validate() error {
-	if c.Limit < 0 {
+	if c.Limit != nil && *c.Limit < 1 {
 		return errors.New("--limit: must be 1 or more")
 	}
 	return nil
@@ -112,7 +113,7 @@ func (c *userList) Run(p *program) (err error) {
 	if err := printList(p, c.jsonFlag, headings, "users", rows, userRow.cells); err != nil {
 		return err
 	}
-	if c.Limit > 0 && n == c.Limit {
+	if c.Limit != nil && n == *c.Limit {
 		_, err = fmt.Fprintf(p.stderr, "There may be more: --after %s goes on.\n", printable(last))
 	}
 	return err
@@ -123,16 +124,16 @@ const pageSize = 500
 
 // users goes through the users that were asked for.
 func (c *userList) users(ctx context.Context, m *latchkey.Manager) iter.Seq2[latchkey.User, error] {
-	if c.Search == "" && c.After == "" && c.Limit == 0 {
+	if c.Search == "" && c.After == "" && c.Limit == nil {
 		return m.Users(ctx)
 	}
 	return func(yield func(latchkey.User, error) bool) {
-		after, left := c.After, c.Limit
+		after, left := c.After, math.MaxInt
+		if c.Limit != nil {
+			left = *c.Limit
+		}
 		for {
-			size := pageSize
-			if c.Limit > 0 {
-				size = min(size, left)
-			}
+			size := min(pageSize, left)
 			page, err := m.FindUsers(ctx, c.Search, after, size)
 			if errors.Is(err, latchkey.ErrNotFound) {
 				err = fmt.Errorf("--after: user %q %w: use an id that was listed", after, latchkey.ErrNotFound)
