@@ -7,8 +7,12 @@ import (
 )
 
 // HTTPServer returns an [http.Server] for a handler with limits against clients that are slow on purpose. A connection
-// that becomes a WebSocket has none of them: its handler sets its own. logger gets what net/http has to complain about.
+// that becomes a WebSocket has none of them: its handler sets its own. logger gets what net/http has to complain about; nil for
+// [slog.Default].
 func HTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
+	if logger == nil {
+		logger = slog.Default()
+	}
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
