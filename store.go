@@ -8,6 +8,9 @@ import (
 // Store keeps the domain. It is the only thing that changes anything: a change is a function over a [Tx], which is one
 // transaction. Rules of the domain (who becomes owner, which names are taken) are written once, over transactions,
 // and hold in every store; package store/storetest is the suite that a store has to pass.
+//
+// A store may be a [FarStore] and a [SweptStore] as well. What wraps one has to pass on what it is: a struct that embeds
+// a Store hides both, and the manager would go on trusting its memory where the store knows better.
 type Store interface {
 	Reader
 	// Update runs fn as one transaction, isolated from all others as if they ran one after another. When it returns nil
