@@ -22,6 +22,7 @@ type TooManyAttempts struct {
 	Wait time.Duration
 }
 
+// Error returns the text of [ErrTooManyAttempts].
 func (e *TooManyAttempts) Error() string { return ErrTooManyAttempts.Text }
 
 // Unwrap returns [ErrTooManyAttempts].

@@ -35,6 +35,7 @@ type Error struct {
 	Text string
 }
 
+// Error returns the text.
 func (e *Error) Error() string { return e.Text }
 
 // Unwrap returns the kind.

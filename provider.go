@@ -15,6 +15,7 @@ type ProviderKey struct {
 	ID   NullString
 }
 
+// String returns the type, and behind a dot the id if there is one.
 func (k ProviderKey) String() string {
 	if !k.ID.Valid {
 		return k.Type
@@ -38,6 +39,7 @@ func (k *ProviderKey) UnmarshalJSON(b []byte) error {
 
 // Provider checks who somebody is. Its methods are called from many goroutines.
 type Provider interface {
+	// Key names the provider. It stays the same for as long as there are credentials of it.
 	Key() ProviderKey
 	// Name is shown to people who choose how to sign in.
 	Name() string

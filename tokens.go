@@ -52,8 +52,8 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, n NewRefreshToken) (Re
 }
 
 // CreateLongLivedToken makes a long-lived refresh token for a program, and the one access token that the program is given
-// (websocket.md §5.2): both or neither. Lifetime is that of the access token. The errors are those of
-// [Manager.CreateRefreshToken].
+// (websocket.md §5.2): both or neither. Lifetime is that of the access token; zero stands for [AccessTokenExpiration],
+// half an hour. The errors are those of [Manager.CreateRefreshToken].
 func (m *Manager) CreateLongLivedToken(
 	ctx context.Context, userID, name, icon string, lifetime time.Duration,
 ) (refresh RefreshToken, access string, err error) {

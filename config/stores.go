@@ -32,6 +32,7 @@ func (a StoreAddress) HasBans() bool { return strings.HasPrefix(a.Scheme, "postg
 // SessionsFile is where sessions are kept beside a Home Assistant that is followed, unless the address says otherwise.
 const SessionsFile = "latchkey-sessions.db"
 
+// String returns the address as it is written, without what is secret in it.
 func (a StoreAddress) String() string {
 	if strings.HasPrefix(a.Scheme, "postgres") {
 		return withoutSecrets(a.Scheme + ":" + a.Path)

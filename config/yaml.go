@@ -21,6 +21,7 @@ type FileError struct {
 	Err error
 }
 
+// Error names file, line and key before what is wrong.
 func (e *FileError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.File)

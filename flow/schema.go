@@ -61,6 +61,7 @@ type InvalidData struct {
 	Base   []string
 }
 
+// Error names every field with what is wrong with its value.
 func (e *InvalidData) Error() string {
 	parts := slices.Clone(e.Base)
 	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {

@@ -21,6 +21,7 @@ type SyntaxError struct {
 	Cause error
 }
 
+// Error names the line and the cause.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("policy is not JSON: line %d: %v", e.Line, e.Cause)
 }

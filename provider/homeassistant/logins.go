@@ -23,6 +23,7 @@ type UserError struct {
 	text     string
 }
 
+// Error says in English what is refused.
 func (e *UserError) Error() string { return e.text }
 
 // Unwrap returns [ErrInvalidUser].

@@ -31,6 +31,7 @@ type Error struct {
 	TranslationDomain       string
 }
 
+// Error returns the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // MarshalJSON writes the error member of a message. The translation comes whole or not at all, its placeholders as null
