@@ -48,7 +48,11 @@ func (e *examination) sqlite(ctx context.Context, path string) house {
 	found, err := sqlite.Inspect(ctx, path, e.givenKey())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.add(Store, Note, "`latchkey serve` or `latchkey user add` makes it; if there should be one, correct the address of the store",
+		maker := "`latchkey serve` or `latchkey user add`"
+		if e.config.Store.Follow {
+			maker = "`latchkey serve`" // users are Home Assistant's to add
+		}
+		e.add(Store, Note, maker+" makes it; if there should be one, correct the address of the store",
 			"there is no database %s yet", path)
 		return house{}
 	case errors.Is(err, fs.ErrPermission):
