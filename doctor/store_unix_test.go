@@ -15,12 +15,12 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/doctor"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
 )
@@ -245,28 +245,9 @@ func TestADatabaseThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestADatabaseOfSeveralNodes(t *testing.T) {
-	address := os.Getenv("LATCHKEY_TEST_POSTGRES")
-	if address == "" {
-		address = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
-	}
-	admin, err := pgx.Connect(t.Context(), address)
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skipf("no PostgreSQL: start one, or set LATCHKEY_TEST_POSTGRES to its address: %v", err)
-	} else if err != nil {
-		t.Fatalf("a PostgreSQL is needed: %v", err)
-	}
-	schema := fmt.Sprintf("latchkey_doctor_%d", os.Getpid())
-	if _, err := admin.Exec(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_, err := admin.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
-		if err := errors.Join(err, admin.Close(context.Background())); err != nil {
-			t.Error(err)
-		}
-	}()
 	c, o := healthy(t)
-	if c.Store, err = config.ParseStore(address + "&search_path=" + schema); err != nil {
+	var err error
+	if c.Store, err = config.ParseStore(pgtest.Schema(t)); err != nil {
 		t.Fatal(err)
 	}
 	findings := doctor.Examine(t.Context(), c, o)

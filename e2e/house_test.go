@@ -3,8 +3,6 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,48 +14,20 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 )
 
 // sealKey is what all nodes of a test seal with.
 var sealKey = strings.Repeat("5a", 32)
 
-// database makes an empty database on the PostgreSQL that the tests have, and returns its address. Without a server the
-// test is skipped, except where everything has to be there.
+// database makes an empty database on the PostgreSQL that the tests have, and returns its address.
 func database(t *testing.T) *url.URL {
 	t.Helper()
-	address := os.Getenv("LATCHKEY_TEST_POSTGRES")
-	if address == "" {
-		address = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	admin, err := pgx.Connect(ctx, address)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("a PostgreSQL is needed: %v", err)
-		}
-		t.Skipf("no PostgreSQL: start one, or set LATCHKEY_TEST_POSTGRES to its address: %v", err)
-	}
-	name := fmt.Sprintf("latchkey_e2e_%d", time.Now().UnixNano())
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if _, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-		_ = admin.Close(ctx)
-	})
-	u, err := url.Parse(address)
+	u, err := url.Parse(pgtest.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
 	return u
 }
 

@@ -18,9 +18,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
+
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 )
 
 // scriptServer is the program that serves in the background of a script.
@@ -237,16 +238,6 @@ func scriptFind(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// testPostgres connects to the PostgreSQL that the tests have.
-func testPostgres(ctx context.Context) (*pgx.Conn, string, error) {
-	address := os.Getenv("LATCHKEY_TEST_POSTGRES")
-	if address == "" {
-		address = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
-	}
-	conn, err := pgx.Connect(ctx, address)
-	return conn, address, err
-}
-
 // scriptCondition knows [postgres]: there is one. Where everything has to be there, it is true anyway.
 func scriptCondition(name string) (bool, error) {
 	if name != "postgres" {
@@ -254,11 +245,7 @@ func scriptCondition(name string) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	conn, _, err := testPostgres(ctx)
-	if err != nil {
-		return os.Getenv("CI") != "", nil
-	}
-	return true, conn.Close(ctx)
+	return pgtest.Missing(ctx) == nil, nil
 }
 
 // scriptPostgres sets $STORE to the address of an empty place in the PostgreSQL that the tests have: postgres.
@@ -268,19 +255,8 @@ func scriptPostgres(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	admin, address, err := testPostgres(ctx)
+	address, drop, err := pgtest.NewSchema(ctx)
 	ts.Check(err)
-	schema := fmt.Sprintf("latchkey_script_%d", os.Getpid())
-	_, err = admin.Exec(ctx, "CREATE SCHEMA "+schema)
-	ts.Check(err)
-	ts.Defer(func() {
-		_, _ = admin.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
-		_ = admin.Close(context.Background())
-	})
-	u, err := url.Parse(address)
-	ts.Check(err)
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	ts.Setenv("STORE", u.String())
+	ts.Defer(func() { ts.Check(drop()) })
+	ts.Setenv("STORE", address)
 }

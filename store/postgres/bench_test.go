@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
@@ -61,7 +62,7 @@ func fillOne(ctx context.Context, tx latchkey.Tx, i int) (latchkey.RefreshToken,
 // BenchmarkStore must cost about the same for one user and token as for 5 000 of both.
 func BenchmarkStore(b *testing.B) {
 	for _, n := range []int{1, 5000} {
-		s := open(b, database(b))
+		s := open(b, pgtest.Schema(b))
 		sample := fill(b, s, n)
 		ctx := b.Context()
 		for name, do := range map[string]func(latchkey.RefreshToken) error{
@@ -84,7 +85,7 @@ func BenchmarkStore(b *testing.B) {
 
 // BenchmarkFindUsers goes through all users, the worst that a search can do: nobody is found.
 func BenchmarkFindUsers(b *testing.B) {
-	s := open(b, database(b))
+	s := open(b, pgtest.Schema(b))
 	fill(b, s, 5000)
 	for b.Loop() {
 		if users, err := s.FindUsers(b.Context(), "nobody", "", 20); err != nil || len(users) != 0 {
@@ -101,7 +102,7 @@ func use(ctx context.Context, s *postgres.Store, t latchkey.RefreshToken) error 
 
 // BenchmarkUpdateAtOnce is how many tokens one node notes the use of, sixteen at a time.
 func BenchmarkUpdateAtOnce(b *testing.B) {
-	s := open(b, database(b))
+	s := open(b, pgtest.Schema(b))
 	sample := fill(b, s, 1000)
 	var next atomic.Int64
 	b.SetParallelism(8)
@@ -119,7 +120,7 @@ func BenchmarkUpdateAtOnce(b *testing.B) {
 
 // BenchmarkPending is one authorization code: put, and taken.
 func BenchmarkPending(b *testing.B) {
-	p := open(b, database(b)).Pending()
+	p := open(b, pgtest.Schema(b)).Pending()
 	ctx := b.Context()
 	for i := 0; b.Loop(); i++ {
 		key := fmt.Sprint("code", i)
@@ -134,7 +135,7 @@ func BenchmarkPending(b *testing.B) {
 
 // BenchmarkCurrent is asked for each look-up in memory.
 func BenchmarkCurrent(b *testing.B) {
-	s := open(b, database(b))
+	s := open(b, pgtest.Schema(b))
 	for b.Loop() {
 		s.Current()
 	}

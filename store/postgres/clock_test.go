@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestClocksThatAreApartAreToldOf(t *testing.T) {
 	for by, want := range map[string]string{"0": "", "-90 seconds": "ahead=-1m30s", "1 hour": "ahead=1h0m0s"} {
 		t.Run(by, func(t *testing.T) {
-			address := database(t)
+			address := pgtest.Schema(t)
 			// What stands before the catalogue in the path is found first.
 			_, err := ask(t, address).Exec(t.Context(), `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql
 				AS $$ SELECT pg_catalog.clock_timestamp() + interval '`+by+`' $$`)

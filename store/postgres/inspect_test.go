@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
@@ -21,7 +22,7 @@ func inspect(t *testing.T, address string, key []byte) postgres.Inspection {
 }
 
 func TestAnInspectionMakesNoTables(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	for range 2 {
 		if found := inspect(t, address, key); found.Version != 0 || found.Newest == 0 || found.Key != nil || found.People {
 			t.Errorf("%+v", found)
@@ -30,7 +31,7 @@ func TestAnInspectionMakesNoTables(t *testing.T) {
 }
 
 func TestAnInspectionFindsASoundHouse(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	s, err := postgres.Open(t.Context(), address, postgres.WithSealKey(key))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func TestAnInspectionSaysWhyThereIsNoDatabase(t *testing.T) {
 	if !errors.Is(err, latchkey.ErrUnavailable) || strings.Contains(err.Error(), "hunter22") || !strings.Contains(err.Error(), nobody) {
 		t.Errorf("got %v", err)
 	}
-	_, err = postgres.Inspect(t.Context(), strings.Replace(database(t), "/postgres?", "/no-such-database?", 1), key)
+	_, err = postgres.Inspect(t.Context(), strings.Replace(pgtest.Schema(t), "/postgres?", "/no-such-database?", 1), key)
 	if err == nil || !strings.Contains(err.Error(), "refuses: ") {
 		t.Errorf("got %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
@@ -58,7 +59,7 @@ func insert(ctx context.Context, s *postgres.Store, u latchkey.User) error {
 
 // A node that loses the line on which it hears the others trusts nothing from that moment on, and is soon back.
 func TestANodeThatIsCutOff(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	s := open(t, address)
 	if !s.Current() {
 		t.Error("a new node trusts nothing")
@@ -81,7 +82,7 @@ func TestANodeThatIsCutOff(t *testing.T) {
 // What stands between a node and PostgreSQL may answer for it and pass no notifications on. Such a node trusts nothing, and
 // says again and again that changes may be lost.
 func TestALineOnWhichNobodyIsHeard(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	c := lay(t, address)
 	c.mute.Store(true)
 	var log bytes.Buffer
@@ -128,7 +129,7 @@ func TestALineOnWhichNobodyIsHeard(t *testing.T) {
 // What a restart has ended in the pool is found out before it is used, and read again: nobody has to see it.
 func TestConnectionsThatHaveEndedAreReplaced(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	s := open(t, address)
 	if err := insert(ctx, s, user("ada")); err != nil {
 		t.Fatal(err)
@@ -175,7 +176,7 @@ func TestConnectionsThatHaveEndedAreReplaced(t *testing.T) {
 // is well again when the line is.
 func TestALineThatFallsSilent(t *testing.T) {
 	ctx := t.Context()
-	c := lay(t, database(t))
+	c := lay(t, pgtest.Schema(t))
 	const within = 200 * time.Millisecond
 	s := open(t, c.address, postgres.WithTimeout(within))
 	if err := insert(ctx, s, user("ada")); err != nil {
@@ -224,7 +225,7 @@ func TestALineThatFallsSilentInATransaction(t *testing.T) {
 		"before it is undone":            {announced, refused, refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := lay(t, database(t))
+			c := lay(t, pgtest.Schema(t))
 			s := open(t, c.address, postgres.WithTimeout(200*time.Millisecond))
 			began := time.Now()
 			err := s.Update(ctx, func(tx latchkey.Tx) error {
@@ -247,7 +248,7 @@ func TestALineThatFallsSilentInATransaction(t *testing.T) {
 // When all connections are taken, who comes next does not wait for ever.
 func TestNoConnectionIsFree(t *testing.T) {
 	ctx := t.Context()
-	s := open(t, database(t), postgres.WithTimeout(300*time.Millisecond))
+	s := open(t, pgtest.Schema(t), postgres.WithTimeout(300*time.Millisecond))
 	var held sync.WaitGroup
 	held.Add(postgres.Connections)
 	var all sync.WaitGroup
@@ -278,7 +279,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 // All connections are cut again and again, as by restarts, while two nodes write: what was acknowledged is there.
 func TestWhatIsAcknowledgedStays(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	stores := []*postgres.Store{open(t, address), open(t, address)}
 	stop := make(chan struct{})
 	var all sync.WaitGroup

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
 // Users of tables that knew no search are found like all others.
 func TestUsersOfOlderTablesAreFound(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	conn := ask(t, address)
 	const many = 2*postgres.Portion + 5
 	if _, err := conn.Exec(t.Context(), postgres.FirstTables()+`;

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 	"github.com/seed-6a977b3d/latchkey/store/storetest"
@@ -21,7 +22,7 @@ import (
 // nodes opens several stores on one database, with a manager over each.
 func nodes(t *testing.T, n int) (stores []*postgres.Store, managers []*latchkey.Manager) {
 	t.Helper()
-	address := database(t)
+	address := pgtest.Schema(t)
 	for range n {
 		s := open(t, address)
 		local, err := homeassistant.New(s, homeassistant.Options{Cost: 4})
@@ -57,7 +58,7 @@ func atOnce[T any](nodes []T, times int, do func(node T, n int) error) (succeede
 
 func TestPendingValues(t *testing.T) {
 	storetest.RunPending(t, func(t *testing.T) (a, b latchkey.PendingStore) {
-		address := database(t)
+		address := pgtest.Schema(t)
 		return open(t, address).Pending(), open(t, address).Pending()
 	})
 }
@@ -164,7 +165,7 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 
 // Several nodes start on an empty database at once.
 func TestTablesAreMadeOnce(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -187,7 +188,7 @@ func TestTablesAreMadeOnce(t *testing.T) {
 
 // A node that cannot get at the tables, because another one is at them for ever, says so after a while.
 func TestTablesThatAnotherNodeHolds(t *testing.T) {
-	address := database(t)
+	address := pgtest.Schema(t)
 	open(t, address) // which makes them
 	release := holding(t, address, postgres.MigrationLock)
 	began := time.Now()
@@ -205,7 +206,7 @@ func TestTablesThatAnotherNodeHolds(t *testing.T) {
 // Houses in one database are none of each other's business.
 func TestHousesInSchemasOfOneDatabase(t *testing.T) {
 	ctx := t.Context()
-	here, there := database(t), database(t)
+	here, there := pgtest.Schema(t), pgtest.Schema(t)
 	s, neighbour, own := open(t, here), open(t, there), open(t, here)
 	heard := make(chan latchkey.Change, 100)
 	defer s.Watch(func(changes []latchkey.Change) {

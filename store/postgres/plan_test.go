@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/internal/tables"
 	"github.com/seed-6a977b3d/latchkey/store/storetest"
 )
@@ -13,7 +14,7 @@ import (
 // reading a whole table, and so does it only where it cannot do otherwise.
 func TestLookUpsUseAnIndex(t *testing.T) {
 	ctx := t.Context()
-	s := open(t, database(t))
+	s := open(t, pgtest.Schema(t))
 	if err := insert(ctx, s, user("x")); err != nil {
 		t.Fatal(err)
 	}

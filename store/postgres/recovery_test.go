@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/flow"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/mfa/totp"
 	"github.com/seed-6a977b3d/latchkey/provider/homeassistant"
 )
@@ -14,7 +15,7 @@ import (
 // spec: security.md 17, and 14: one code is one login, on whatever nodes it is given at the same time
 func TestOneRecoveryCodeIsOneLoginOnAllNodes(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	provider := latchkey.ProviderKey{Type: "homeassistant"}
 	node := func() *latchkey.Manager {
 		s := open(t, address)

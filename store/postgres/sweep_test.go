@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
@@ -41,7 +42,7 @@ func count(t *testing.T, conn *pgx.Conn, query string) (n int) {
 // What was under way and has ended is deleted by whichever node gets the lock, in portions, and nothing else is.
 func TestWhatHasEndedIsSweptByOneNode(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	stores := []*postgres.Store{open(t, address), open(t, address)}
 	conn := ask(t, address)
 	if err := stores[0].Pending().Put(ctx, "still under way", []byte("x"), time.Hour); err != nil {
@@ -82,7 +83,7 @@ func TestWhatHasEndedIsSweptByOneNode(t *testing.T) {
 // all nodes.
 func TestExpiredTokensAreRemovedByOneNode(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	first := open(t, address)
 	const many = 250 // more than are removed at once
 	err := first.Update(ctx, func(tx latchkey.Tx) error {
@@ -135,7 +136,7 @@ func TestExpiredTokensAreRemovedByOneNode(t *testing.T) {
 // A node whose clock is far ahead ends nobody's session: what has ended is judged by the clock that all nodes share.
 func TestANodeWhoseClockIsAheadSweepsNothing(t *testing.T) {
 	ctx := t.Context()
-	s := open(t, database(t))
+	s := open(t, pgtest.Schema(t))
 	ends := map[string]time.Time{"ended": time.Now().Add(-time.Hour), "alive": time.Now().Add(time.Hour)}
 	err := s.Update(ctx, func(tx latchkey.Tx) error {
 		if err := tx.InsertUser(ctx, user("ada")); err != nil {

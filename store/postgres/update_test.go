@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/internal/pgtest"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 )
 
 // A transaction that others get in the way of again and again is given up after a while.
 func TestATransactionThatAlwaysComesTooLate(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	s, other := open(t, address, postgres.WithTimeout(100*time.Millisecond)), open(t, address)
 	if err := insert(ctx, s, user("ada")); err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func TestATransactionThatAlwaysComesTooLate(t *testing.T) {
 // A node that leaves a transaction waiting for too long has it ended by PostgreSQL, and may try again.
 func TestATransactionThatIsGivenUp(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	s := open(t, address+"&idle_in_transaction_session_timeout=50")
 	admin := ask(t, address)
 	var pid int
@@ -78,7 +79,7 @@ func TestATransactionThatIsGivenUp(t *testing.T) {
 // spec: security.md 20: a revocation counts at once on the node that made it, also where its acknowledgement was lost
 func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	ctx := t.Context()
-	c := lay(t, database(t))
+	c := lay(t, pgtest.Schema(t))
 	s := open(t, c.address)
 	m, err := latchkey.New(s, latchkey.Options{Pending: s.Pending()})
 	if err != nil {
@@ -124,7 +125,7 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 // A commit may be made after the node has given it up. Then its own notification tells.
 func TestACommitThatIsMadeLate(t *testing.T) {
 	ctx := t.Context()
-	c := lay(t, database(t))
+	c := lay(t, pgtest.Schema(t))
 	c.late = make(chan struct{})
 	s := open(t, c.address)
 	var heard atomic.Bool
@@ -147,7 +148,7 @@ func TestACommitThatIsMadeLate(t *testing.T) {
 // A change is told behind those that it builds on, also when their acknowledgement comes later.
 func TestAChangeIsToldBehindWhatItBuildsOn(t *testing.T) {
 	ctx := t.Context()
-	address := database(t)
+	address := pgtest.Schema(t)
 	c := lay(t, address)
 	c.delayed = make(chan struct{})
 	release := sync.OnceFunc(func() { close(c.delayed) })
@@ -195,7 +196,7 @@ func TestAChangeIsToldBehindWhatItBuildsOn(t *testing.T) {
 
 // Hanging up before the commit undoes everything, and leaves the memory of others alone.
 func TestHangingUp(t *testing.T) {
-	s := open(t, database(t))
+	s := open(t, pgtest.Schema(t))
 	lost, _ := losses(t, s)
 	ctx, hangUp := context.WithCancel(t.Context())
 	err := s.Update(ctx, func(tx latchkey.Tx) error {
