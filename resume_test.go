@@ -122,7 +122,7 @@ func TestAnInactiveUserIsNotResumed(t *testing.T) {
 	h.over(t, "inactive", token.SessionSecret(), athome)
 }
 
-// spec: security.md 24; manager.md §7 and §9
+// spec: security.md 24; manager.md §7 and §9; websocket.md, "A-12"
 func TestASessionLastsAsLongAsItIsUsed(t *testing.T) {
 	store := openStore(t)
 	synctest.Test(t, func(t *testing.T) {

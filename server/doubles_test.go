@@ -50,7 +50,10 @@ func (p *porter) ValidateRefreshToken(context.Context, latchkey.RefreshToken, ne
 }
 
 // riddle is a second factor with one right answer, set up for everybody who is listed.
-type riddle struct{ users sync.Map }
+type riddle struct {
+	users  sync.Map
+	broken atomic.Bool // cannot ask
+}
 
 func (*riddle) ID() string      { return "riddle" }
 func (*riddle) Name() string    { return "Riddle" }
@@ -78,7 +81,12 @@ func (*riddle) SetUpStep(_ context.Context, _ latchkey.User, s flow.State, _ flo
 	return s, nil, errors.New("nobody sets a riddle up in a dialogue")
 }
 
-func (*riddle) Challenge(context.Context, string) (json.RawMessage, error) { return nil, nil }
+func (m *riddle) Challenge(context.Context, string) (json.RawMessage, error) {
+	if m.broken.Load() {
+		return nil, errors.New("the riddle is forgotten")
+	}
+	return nil, nil
+}
 
 func (*riddle) Verify(_ context.Context, _ string, _ json.RawMessage, in flow.Input) (bool, error) {
 	return in.Text("code") == "42", nil

@@ -75,7 +75,15 @@ func TestWhatCountsAsAFailedLogin(t *testing.T) {
 		{"a flow that is given up", func() answer { return w.do(request{method: "DELETE", path: "/auth/login_flow/" + w.startFlow(nil)}) }, 200, 0, 0},
 		{"giving up no flow", func() answer { return w.do(request{method: "DELETE", path: "/auth/login_flow/x"}) }, 404, 0, 0},
 		{"reading a flow", func() answer { return w.get("/auth/login_flow/x") }, 404, 0, 0},
-		{"revoking nothing", func() answer { return w.form("/auth/revoke", "token", "x") }, 200, 0, 0},
+		{"R-5: revoking nothing", func() answer { return w.form("/auth/revoke") }, 200, 0, 0},
+		{"R-5: revoking what is none", func() answer { return w.form("/auth/revoke", "token", "x") }, 200, 0, 0},
+		{"R-5: revoking by action", func() answer { return w.form("/auth/token", "action", "revoke", "token", "x") }, 200, 0, 0},
+		{"P-7: who lets people in", func() answer { return w.get("/auth/providers") }, 200, 0, 0},
+		{"P-7: and to no known address", func() answer {
+			defer w.from.Store(w.from.Load())
+			w.from.Store(&latchkey.Origin{})
+			return w.get("/auth/providers")
+		}, 400, 0, 0},
 		{"no such route", func() answer { return w.get("/nowhere") }, 404, 0, 0},
 		{"no such method", func() answer { return w.get("/auth/token") }, 405, 0, 0},
 		{"the filter", func() answer { return w.get("/auth/authorize?x=../") }, 400, 0, 0},

@@ -293,3 +293,50 @@ func TestSecondFactors(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+// spec: http-auth.md, "L-16"
+func TestASecondFactorThatCannotAsk(t *testing.T) {
+	m := &riddle{}
+	w := newWire(t, setup{manager: latchkey.Options{Modules: []latchkey.MFAModule{m}}})
+	m.users.Store(w.person("anna", nil).ID, true)
+	m.broken.Store(true)
+	id := w.startFlow(nil)
+	w.signIn(id, "anna", password).is(t, 200, `{"type":"abort","flow_id":"`+id+`","handler":["homeassistant",null],
+		"reason":"unknown_error","description_placeholders":null}`)
+	w.signIn(id, "anna", password).is(t, 404, unknownFlow)
+}
+
+// spec: http-auth.md, "L-17": a second factor is asked for when the provider takes one and the user has one
+func TestWhoIsAskedForASecondFactor(t *testing.T) {
+	m, p := &riddle{}, &porter{}
+	w := newHouse(t, setup{manager: latchkey.Options{Modules: []latchkey.MFAModule{m}, Providers: []latchkey.Provider{p}}})
+	access, _ := w.tokens("anna")
+	anna, err := w.ValidateAccessToken(t.Context(), access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	knock := map[string]any{"client_id": app, "redirect_uri": callback, "handler": []any{"porter", "1"}}
+	for _, tt := range []struct {
+		name  string
+		setUp bool
+		want  string
+		do    func() answer
+	}{
+		{"nobody set one up", false, "create_entry", func() answer { return w.signIn(w.startFlow(nil), "anna", password) }},
+		{"it is set up", true, "form", func() answer { return w.signIn(w.startFlow(nil), "anna", password) }},
+		{"a provider without", true, "create_entry", func() answer {
+			c := latchkey.NewCredentials(p.Key(), map[string]any{"username": "guest"})
+			if err := w.LinkUser(t.Context(), anna.User.ID, c); err != nil {
+				t.Fatal(err)
+			}
+			return w.post("/auth/login_flow", knock)
+		}},
+	} {
+		if tt.setUp {
+			m.users.Store(anna.User.ID, true)
+		}
+		if a := tt.do(); a.status != 200 || a.text("type") != tt.want {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/server"
 )
 
 const localEntry = `{"name":"Home Assistant Local","id":null,"type":"homeassistant"}`
@@ -31,6 +32,28 @@ func TestProvidersDependOnTheAddress(t *testing.T) {
 	w.get("/auth/providers").is(t, 200, `{"providers":[`+localEntry+`],"preselect_remember_me":false}`)
 	w.from.Store(&latchkey.Origin{})
 	w.get("/auth/providers").is(t, 400, `{"message":"Invalid remote IP","code":"invalid_remote_ip"}`)
+}
+
+// spec: http-auth.md, "P-3", "P-6": an object with the list, in the order in which the providers are configured, and an empty
+// one as well
+func TestProvidersAreAListOfAnySize(t *testing.T) {
+	p := &porter{}
+	w := newHouse(t, setup{})
+	var err error
+	if w.Manager, err = latchkey.New(w.store, latchkey.Options{Providers: []latchkey.Provider{p, w.local}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	w.serve(setup{})
+	w.get("/auth/providers").is(t, 200, `{"providers":[{"name":"Porter","id":"1","type":"porter"},`+localEntry+`],"preselect_remember_me":true}`)
+
+	if w.Manager, err = latchkey.New(w.store, latchkey.Options{Providers: []latchkey.Provider{p}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	w.serve(setup{server: func(o *server.Options) { o.Local = nil }})
+	p.closed.Store(true)
+	w.get("/auth/providers").is(t, 200, `{"providers":[],"preselect_remember_me":true}`)
 }
 
 // spec: http-auth.md, "P-5"

@@ -2,7 +2,8 @@ package server_test
 
 import "testing"
 
-// spec: http-auth.md §8, §7.4; security.md 20 and 36
+// spec: http-auth.md §8, "R-1" to "R-4"; §7.4; security.md 20 and 36. TestWhatCountsAsAFailedLogin has "R-5", and the tests
+// of the sockets that they close ("R-3").
 func TestRevoking(t *testing.T) {
 	w := newHouse(t, setup{})
 	for _, tt := range []struct {

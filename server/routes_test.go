@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/server"
 )
 
@@ -101,6 +102,22 @@ func TestBearerTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.as(atHomeAccess, status).is(t, 401, "401: Unauthorized")
+}
+
+// spec: http-auth.md, "M-6": a use of an access token is none of its refresh token
+func TestAnAccessTokenLeavesTheLastUseAsItIs(t *testing.T) {
+	w := newHouse(t, setup{})
+	access, refresh := w.tokens("anna")
+	before, err := w.RefreshTokenBySecret(t.Context(), latchkey.Secret(refresh))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.comeFrom("192.168.1.77")
+	w.as(access, request{method: "GET", path: "/api/"}).is(t, 200, says("API running."))
+	after, err := w.RefreshTokenBySecret(t.Context(), latchkey.Secret(refresh))
+	if err != nil || !after.LastUsedAt.Equal(before.LastUsedAt) || after.LastUsedIP != before.LastUsedIP {
+		t.Errorf("used at %v from %q, before %v from %q (%v)", after.LastUsedAt, after.LastUsedIP, before.LastUsedAt, before.LastUsedIP, err)
+	}
 }
 
 // A program that embeds the server protects its own handlers with the same rules.

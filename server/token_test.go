@@ -292,7 +292,7 @@ func TestRefreshingASystemToken(t *testing.T) {
 		is(t, 400, invalidRequest)
 }
 
-// spec: http-auth.md §7.2 checks 5 and 6
+// spec: http-auth.md §7.2 checks 5 and 6; "M-3": the provider is asked when a token is minted, not when it is used
 func TestRefreshingIsRefusedToWhoMayNotSignIn(t *testing.T) {
 	p := &porter{}
 	w := newHouse(t, setup{manager: latchkey.Options{Providers: []latchkey.Provider{p}}})
@@ -306,8 +306,12 @@ func TestRefreshingIsRefusedToWhoMayNotSignIn(t *testing.T) {
 	w.from.Store(nil)
 
 	start := w.post("/auth/login_flow", map[string]any{"client_id": app, "redirect_uri": callback, "handler": []any{"porter", "1"}})
-	refresh = w.form("/auth/token", "grant_type", "authorization_code", "client_id", app, "code", start.text("result")).text("refresh_token")
+	tokens := w.form("/auth/token", "grant_type", "authorization_code", "client_id", app, "code", start.text("result"))
+	refresh = tokens.text("refresh_token")
 	p.refuses.Store(true)
+	if !w.works(tokens.text("access_token")) {
+		t.Error("an access token that was minted before is refused")
+	}
 	refreshing(refresh).is(t, 403, denied("The porter does not know this address"))
 	p.refuses.Store(false)
 	if a := refreshing(refresh); a.status != 200 {

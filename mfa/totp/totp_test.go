@@ -298,7 +298,7 @@ func TestDamagedDataIsAnError(t *testing.T) {
 	}
 }
 
-// spec: mfa.md §4, setup_user and depose_user
+// spec: mfa.md §4, setup_user and depose_user; websocket.md, "A-20": setting it up again replaces the secret
 func TestSetUpAndDepose(t *testing.T) {
 	m := newModule(t, newStore(t))
 	ctx := t.Context()
@@ -319,11 +319,18 @@ func TestSetUpAndDepose(t *testing.T) {
 		}
 	}
 	isSetUp(true)
+	before, err := m.SetUp(ctx, anna, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if made, err := m.SetUp(ctx, anna, map[string]any{"secret": "fppth34d4e3mi2hg"}); err != nil || made != "fppth34d4e3mi2hg" {
 		t.Errorf("SetUp = %v, %v; want the given secret in its own case", made, err)
 	}
 	if !verify(t, m, codeAt(t, "FPPTH34D4E3MI2HG", 0)) {
 		t.Error("the new secret's code is refused")
+	}
+	if verify(t, m, codeAt(t, before.(string), 0)) {
+		t.Error("a code of the secret before is accepted")
 	}
 	if _, err := m.SetUp(ctx, "nobody", nil); !errors.Is(err, latchkey.ErrNotFound) {
 		t.Errorf("set up for nobody: %v", err)
