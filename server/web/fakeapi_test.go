@@ -25,14 +25,18 @@ type fakeAPI struct {
 	prefix    string // the path below which everything is served
 	providers []object
 	onboarded atomic.Bool
-	setupCode string // needed for the first account unless it is empty
+	away      atomic.Bool // every request of the login's API is cut off
+	shared    bool        // nobody is to stay signed in unless they say so
+	setupCode string      // needed for the first account unless it is empty
 
 	mu      sync.Mutex
 	asked   []string          // "METHOD path", in order
 	binding map[string]string // by flow id
 	forget  bool              // the flows that were started are gone
 
-	challenge string // the proof key of the last flow
+	odd       object   // what a flow of the provider "odd" begins with, and what it answers with
+	given     []object // what the steps of such flows were given
+	challenge string   // the proof key of the last flow
 	kept      atomic.Bool
 }
 
@@ -76,6 +80,9 @@ func newFakeAPIWith(t *testing.T, prefix string, pages *Pages) *fakeAPI {
 		api.mu.Lock()
 		api.asked = append(api.asked, r.Method+" "+r.URL.Path)
 		api.mu.Unlock()
+		if api.away.Load() && (strings.HasPrefix(r.URL.Path, "/auth/login_flow") || r.URL.Path == "/auth/providers") {
+			panic(http.ErrAbortHandler)
+		}
 		mux.ServeHTTP(w, r)
 	})))
 	t.Cleanup(api.server.Close)
@@ -121,7 +128,7 @@ func (api *fakeAPI) listProviders(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusBadRequest, object{"message": "Onboarding not finished", "code": "onboarding_required"})
 		return
 	}
-	answer(w, http.StatusOK, object{"providers": api.providers, "preselect_remember_me": true})
+	answer(w, http.StatusOK, object{"providers": api.providers, "preselect_remember_me": !api.shared})
 }
 
 // start checks the body as strictly as the specification (http-auth.md §5.3).
@@ -149,6 +156,9 @@ func (api *fakeAPI) start(w http.ResponseWriter, r *http.Request) {
 	case "trusted_networks":
 		field := object{"type": "select", "name": "user", "required": true, "options": [][]any{{"u1", "Anna"}, {"u2", nil}}}
 		answer(w, http.StatusOK, form(id, "init", field))
+	case "odd":
+		api.odd["flow_id"] = id
+		answer(w, http.StatusOK, api.odd)
 	case "bypass":
 		answer(w, http.StatusOK, object{"type": "create_entry", "flow_id": id, "result": "THECODE"})
 	default:
@@ -178,6 +188,9 @@ func (api *fakeAPI) step(w http.ResponseWriter, r *http.Request) {
 	}
 	mfa := form(id, "mfa", object{"type": "string", "name": "code", "required": true})
 	switch {
+	case api.odd["flow_id"] == id:
+		api.given = append(api.given, body)
+		answer(w, http.StatusOK, api.odd)
 	case body["code"] != nil && body["code"] != "012345":
 		answer(w, http.StatusOK, withError(mfa, "invalid_code"))
 	case body["password"] == "with a code":
