@@ -31,7 +31,7 @@ func signed(key Secret, header, payload string) string {
 
 const plainHeader = `{"alg":"HS256","typ":"JWT"}`
 
-// spec: manager.md §8 steps 2 and 4
+// spec: manager.md §8 steps 2 and 4; security.md 26
 func TestTokenClaims(t *testing.T) {
 	now := time.Unix(1_700_000_000, 500_000_000)
 	at := func(iat, exp float64) string { return fmt.Sprintf(`{"iss":"id","iat":%v,"exp":%v}`, iat, exp) }
