@@ -33,6 +33,9 @@ type Config struct {
 	ReadOnly bool
 	// MustExist refuses a store that does not exist yet; otherwise it is made.
 	MustExist bool
+	// MakeFolder lets a store that is a folder be made where there is no folder, for what is copied there. Otherwise the
+	// folder must be there, though it may be empty, so that a mistake in its name does not become an empty house.
+	MakeFolder bool
 	// LogFormat and LogLevel say how, and how much, is logged.
 	LogFormat LogFormat
 	LogLevel  slog.Level

@@ -46,12 +46,9 @@ func parseHass(text string) (StoreAddress, error) {
 
 // openHass opens a .storage folder of Home Assistant.
 func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
-	if !c.MustExist && !c.Store.Follow && !c.ReadOnly {
-		err := os.Mkdir(c.Store.Path, 0o700)
-		if errors.Is(err, fs.ErrPermission) {
-			return nil, fmt.Errorf("%w: let this program's user use the folder above it, or name another one", err)
-		} else if err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("%w: make the folder above it first, or name another one", err)
+	if !c.MustExist && !c.ReadOnly {
+		if err := begin(c); err != nil {
+			return nil, err
 		}
 	}
 	switch {
@@ -61,6 +58,33 @@ func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
 		return follow(ctx, c)
 	}
 	return noNil(hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger)))
+}
+
+// begin makes the folder of a new house where that is meant, and else refuses one that is not there.
+func begin(c Config) error {
+	makes := c.MakeFolder && !c.Store.Follow
+	_, err := os.Stat(c.Store.Path)
+	if makes && errors.Is(err, fs.ErrNotExist) {
+		err = os.Mkdir(c.Store.Path, 0o700)
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: let this program's user use the folder above it, or name another one", err)
+	case makes && err != nil:
+		return fmt.Errorf("%w: make the folder above it first, or name another one", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s: %s", c.Store.Path, AdviseMissing(c.Store))
+	}
+	return nil // what else is wrong shows when it is opened
+}
+
+// AdviseMissing says what to do about a .storage folder that does not exist.
+func AdviseMissing(a StoreAddress) string {
+	const name = "name the .storage folder in the configuration folder of Home Assistant"
+	if a.Follow {
+		return name
+	}
+	return name + "; or make an empty folder first (mkdir " + a.Path + "), if a new house is to begin there"
 }
 
 // noNil makes of a store that was not opened no store at all.

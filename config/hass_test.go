@@ -35,6 +35,51 @@ func TestAddressesOfHomeAssistant(t *testing.T) {
 	}
 }
 
+// A mistake in the name of the folder must not become an empty house, nor leave anything behind.
+func TestAFolderThatIsNotThereIsNotMade(t *testing.T) {
+	dir := t.TempDir()
+	for address, want := range map[string]string{
+		"hass:" + filepath.Join(dir, "typo"):                  "mkdir " + filepath.Join(dir, "typo"),
+		"hass:" + filepath.Join(dir, "typo") + "?mode=follow": "name the .storage folder",
+	} {
+		c := config.Default()
+		c.Folder = dir
+		var err error
+		if c.Store, err = config.ParseStore(address); err != nil {
+			t.Fatal(err)
+		}
+		store, err := config.OpenStore(t.Context(), c)
+		if err == nil {
+			_ = store.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error that says %q", address, err, want)
+		}
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+		t.Errorf("there are %v, %v", made, err)
+	}
+}
+
+func TestANewHouseBeginsInAnEmptyFolder(t *testing.T) {
+	for name, prepare := range map[string]func(*config.Config) error{
+		"that is there":   func(c *config.Config) error { return os.Mkdir(c.Store.Path, 0o700) },
+		"that is made so": func(c *config.Config) error { c.MakeFolder = true; return nil },
+	} {
+		c := config.Default()
+		c.Store = config.StoreAddress{Scheme: "hass", Path: filepath.Join(t.TempDir(), "new")}
+		if err := prepare(&c); err != nil {
+			t.Fatal(err)
+		}
+		store, err := config.OpenStore(t.Context(), c)
+		if err != nil {
+			t.Errorf("in one %s: %v", name, err)
+		} else if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAHomeAssistantIsFollowedWithSessionsBesideTheConfiguration(t *testing.T) {
 	path := folder(t, map[string]string{"latchkey.yaml": "store: hass:.storage?mode=follow\n"})
 	if err := os.CopyFS(filepath.Join(filepath.Dir(path), ".storage"), os.DirFS("../store/hassfile/testdata/2025")); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 	"github.com/seed-6a977b3d/latchkey/store/postgres"
 	"github.com/seed-6a977b3d/latchkey/store/sqlite"
@@ -200,9 +201,8 @@ func connections(n int) string {
 func (e *examination) hass(ctx context.Context) house {
 	dir, follow := e.config.Store.Path, e.config.Store.Follow
 	found, err := hassfile.Inspect(dir)
-	if errors.Is(err, fs.ErrNotExist) && !follow {
-		e.add(Store, Note, "`latchkey serve` makes it; if there should be one, name the .storage folder of Home Assistant",
-			"there is no folder %s yet", dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		e.add(Store, Error, config.AdviseMissing(e.config.Store), "there is no folder %s", dir)
 		return house{}
 	} else if err != nil {
 		e.add(Store, Error, "", "%v", err)
@@ -242,6 +242,10 @@ func (e *examination) hass(ctx context.Context) house {
 		state = ", and a latchkey has it open: changes are made on its pages, or when it is stopped"
 	case found.HomeAssistant:
 		state = ", and Home Assistant runs on it"
+	}
+	if len(found.Files) == 0 && !follow {
+		e.add(Store, Note, "if there should be one, name the .storage folder of Home Assistant; otherwise `latchkey serve` begins it",
+			"there is no house in %s yet", dir)
 	}
 	e.or(Store, "%s holds %d files of a house%s", dir, len(found.Files), state)
 	h, err := readHouse(ctx, snapshot)

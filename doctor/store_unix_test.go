@@ -152,7 +152,7 @@ func storage(t *testing.T) (config.Config, doctor.Options) {
 	c, o := healthy(t)
 	c.Store = config.StoreAddress{Scheme: "hass", Path: filepath.Join(t.TempDir(), "config", ".storage")}
 	c.Folder = filepath.Dir(c.Store.Path)
-	if err := os.Mkdir(c.Folder, 0o700); err != nil {
+	if err := os.MkdirAll(c.Store.Path, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	furnish(t, c)
@@ -197,9 +197,11 @@ func TestWhatIsSaidOfFilesOfHomeAssistant(t *testing.T) {
 	}
 	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Error, "auth")
 	c.Store.Path = filepath.Join(c.Folder, "nowhere")
-	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Note, "there is no folder")
+	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Error, "there is no folder")
 	c.Store.Follow = true
-	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Error, "no such file")
+	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Error, "there is no folder")
+	c.Store.Follow, c.Store.Path = false, t.TempDir()
+	expect(t, doctor.Examine(t.Context(), c, o), doctor.Store, doctor.Note, "there is no house in ")
 }
 
 func TestAHomeAssistantThatRunsOnTheSameFiles(t *testing.T) {

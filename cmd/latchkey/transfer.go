@@ -82,6 +82,7 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 	}
 	there := config.StoreExists(target)
 	target.MustExist, target.ReadOnly = c.DryRun && there, c.DryRun // a dry run makes nothing
+	target.MakeFolder = true
 	if c.DryRun && !there {
 		return c.plan(p, from, emptyAt(target))
 	}

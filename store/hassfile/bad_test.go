@@ -90,8 +90,13 @@ func TestFoldersThatAreNoStorage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(strange, "holiday.jpg"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, ".storage"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for dir, want := range map[string]string{
 		strange:                               "none of Home Assistant's",
+		home:                                  "name " + filepath.Join(home, ".storage") + " in it",
 		filepath.Join(strange, "holiday.jpg"): "is no folder",
 		filepath.Join(strange, "nowhere"):     "no such file or directory",
 	} {

@@ -59,6 +59,9 @@ func homeAssistantRuns(dir string) bool {
 	return err == nil && locked(filepath.Join(filepath.Dir(dir), ".ha_run.lock"))
 }
 
+// storage is what Home Assistant calls the folder, in that of its configuration.
+const storage = ".storage"
+
 // isFolder refuses what is no .storage folder. An empty folder is one that is about to be.
 func isFolder(dir string) error {
 	info, err := os.Stat(dir)
@@ -81,6 +84,9 @@ func isFolder(dir string) error {
 		}
 		ours := strings.HasPrefix(e.Name(), ".latchkey.") || strings.HasSuffix(e.Name(), temporary)
 		strange = strange || !ours
+	}
+	if _, err := os.Stat(filepath.Join(dir, storage)); err == nil {
+		return fmt.Errorf("%s holds files, but none of Home Assistant's: name %s in it", dir, filepath.Join(dir, storage))
 	}
 	if strange {
 		return fmt.Errorf("%s holds files, but none of Home Assistant's: name its .storage folder, or an empty one", dir)
