@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -100,7 +102,7 @@ func Load(path string) (Config, error) {
 	c.Folder = filepath.Dir(path)
 	root, err := readYAML(path)
 	if err != nil {
-		return Config{}, err
+		return Config{}, adviseFile(path, err)
 	}
 	entries, err := root.entries()
 	if err != nil {
@@ -127,6 +129,30 @@ func Load(path string) (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// adviseFile adds what to do about a configuration file that cannot be opened.
+func adviseFile(path string, err error) error {
+	switch {
+	case errors.Is(err, errFolder):
+		return fmt.Errorf("%s %w: name the file itself, such as %s", path, errFolder, filepath.Join(path, likelyFile(path)))
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: check the path of the configuration file", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: let this program's user read the configuration file", err)
+	}
+	return err
+}
+
+// likelyFile returns the name of the configuration file that seems to be meant where its folder is named.
+func likelyFile(folder string) string {
+	const usual = "latchkey.yaml"
+	for _, name := range []string{usual, "latchkey.yml", "configuration.yaml"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err == nil && !info.IsDir() {
+			return name
+		}
+	}
+	return usual
 }
 
 // Set changes one setting by its name in the file.

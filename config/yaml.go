@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -50,6 +51,9 @@ type node struct {
 	secret string
 }
 
+// errFolder says that a folder was named where a file is read.
+var errFolder = errors.New("is a folder, and not a YAML file")
+
 // readYAML reads a file of one document.
 func readYAML(path string) (node, error) {
 	n := node{file: path}
@@ -58,6 +62,9 @@ func readYAML(path string) (node, error) {
 		return n, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return n, &fs.PathError{Op: "read", Path: path, Err: errFolder}
+	}
 	loader, err := yaml.NewLoader(f)
 	if err != nil {
 		return n, n.wrap(err)

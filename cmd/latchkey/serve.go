@@ -96,6 +96,11 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 
 // adviseListen adds what to do about an address that cannot be listened on.
 func adviseListen(address string, err error) error {
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("listen on %s: %q is no address, and no name that has one (%s): choose an address of this machine, "+
+			"such as 127.0.0.1:8123, or :8123 for all of them, with --listen", address, unknown.Name, unknown.Err)
+	}
 	var number syscall.Errno
 	if !errors.As(err, &number) {
 		return fmt.Errorf("listen on %s: %w", address, err)

@@ -64,10 +64,16 @@ func (c *transferFlags) stores(p *program, address string) (own, other config.Co
 	return own, other, nil
 }
 
+// errMissing says that there is no store where one is to be copied from.
+var errMissing = errors.New("does not exist")
+
 func (c *transferFlags) copy(p *program, source, target config.Config) (err error) {
 	if target.Store.Follow {
 		return fmt.Errorf("%s is only followed, and nothing is ever written there: stop Home Assistant, and leave out ?mode=follow",
 			target.Store)
+	}
+	if !config.StoreExists(source) {
+		return fmt.Errorf("%s %w, and nothing was copied: check the address", source.Store, errMissing)
 	}
 	source.MustExist, source.ReadOnly = true, true
 	from, err := openStore(p, source)
