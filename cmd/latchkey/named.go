@@ -95,23 +95,19 @@ func groupNamed(ctx context.Context, m *latchkey.Manager, name string) (latchkey
 	}
 	switch len(found) {
 	case 0:
-		return latchkey.Group{}, fmt.Errorf("group %q %w: `latchkey group list` shows which there are", name, latchkey.ErrNotFound)
+		return latchkey.Group{}, fmt.Errorf("group %q %w: there are %s", name, latchkey.ErrNotFound, list(groups))
 	case 1:
 		return found[0], nil
 	}
 	return latchkey.Group{}, fmt.Errorf("%s are called %q: use the id, which `latchkey group list` shows", count(len(found), "group"), name)
 }
 
-// groupIDs returns the ids of the groups that were named by id or by name. What is neither stays as it is, for the domain
-// to refuse.
+// groupIDs returns the ids of the groups that were named by id or by name.
 func groupIDs(ctx context.Context, m *latchkey.Manager, names []string) ([]string, error) {
 	ids := []string{}
 	for _, name := range names {
 		g, err := groupNamed(ctx, m, name)
-		switch {
-		case errors.Is(err, latchkey.ErrNotFound):
-			g.ID = name
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("--group: %w", err)
 		}
 		ids = append(ids, g.ID)
@@ -119,27 +115,17 @@ func groupIDs(ctx context.Context, m *latchkey.Manager, names []string) ([]strin
 	return ids, nil
 }
 
-// adviseGroups adds the groups that exist to an error about some that do not.
-func adviseGroups(ctx context.Context, m *latchkey.Manager, given []string, err error) error {
-	if !errors.Is(err, latchkey.ErrValue) {
-		return err
+// list says which groups there are, with their names and ids; of many only the first.
+func list(groups []latchkey.Group) string {
+	const most = 20
+	var all []string
+	for _, g := range groups[:min(most, len(groups))] {
+		all = append(all, fmt.Sprintf("%s (%s)", printable(g.Name.Text), printable(g.ID)))
 	}
-	groups, listErr := m.Groups(ctx)
-	if listErr != nil {
-		return err
+	if more := len(groups) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more, which `latchkey group list` shows", strings.Join(all, ", "), more)
 	}
-	known := map[string]bool{}
-	var ids []string
-	for _, g := range groups {
-		known[g.ID] = true
-		ids = append(ids, g.ID)
-	}
-	for _, id := range given {
-		if !known[id] {
-			return fmt.Errorf("--group: %w; the groups are %s", err, strings.Join(ids, ", "))
-		}
-	}
-	return err
+	return strings.Join(all, ", ")
 }
 
 // maxName is how many characters somebody or something may be called with, as on the pages.

@@ -42,15 +42,16 @@ func (c *userAdd) Run(p *program) (err error) {
 		return err
 	}
 	defer closeAfter(running, &err)
-	login, err := c.login(p, running)
-	if err != nil {
-		return err
-	}
 	n := latchkey.NewUser{Name: latchkey.Text(c.Name), LocalOnly: c.LocalOnly}
 	if c.Name == "" {
 		n.Name.Text = c.Username
 	}
+	// Before the password is asked for, so that nobody types one for nothing.
 	if n.GroupIDs, err = groupIDs(p.ctx, running.Manager, c.Group); err != nil {
+		return err
+	}
+	login, err := c.login(p, running)
+	if err != nil {
 		return err
 	}
 	with := []latchkey.WithUser{completeSetup, login}
@@ -60,7 +61,7 @@ func (c *userAdd) Run(p *program) (err error) {
 	}
 	u, err := running.Manager.CreateUser(p.ctx, n, with...)
 	if err != nil {
-		return adviseGroups(p.ctx, running.Manager, n.GroupIDs, err)
+		return err
 	}
 	role := "in the group " + strings.Join(u.GroupIDs, ", ")
 	if u.IsOwner {
@@ -79,11 +80,15 @@ func (c *userAdd) login(p *program, r *config.Running) (latchkey.WithUser, error
 			return nil
 		}, nil
 	}
+	username := latchkey.NormalizeUsername(c.Username)
+	if err := r.Passwords.CheckUsername(p.ctx, username); err != nil {
+		return nil, err
+	}
 	password, err := c.password(p, c.Username)
 	if err != nil {
 		return nil, err
 	}
-	login, err := r.Passwords.NewLogin(p.ctx, latchkey.NormalizeUsername(c.Username), password)
+	login, err := r.Passwords.NewLogin(p.ctx, username, password)
 	return login.GiveTo, err
 }
 
@@ -132,11 +137,14 @@ func (c *userAddLogin) Run(p *program) (err error) {
 	if login, ok := homeassistant.LoginOf(u); ok {
 		return fmt.Errorf("%s signs in as %q already: `latchkey user username` changes that", label(u), login.Text("username"))
 	}
+	username := latchkey.NormalizeUsername(c.Username)
+	if err := running.Passwords.CheckUsername(p.ctx, username); err != nil {
+		return err
+	}
 	password, err := c.password(p, c.Username)
 	if err != nil {
 		return err
 	}
-	username := latchkey.NormalizeUsername(c.Username)
 	if err := running.Passwords.AddLogin(p.ctx, u.ID, username, password); err != nil {
 		return err
 	}

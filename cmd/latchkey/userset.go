@@ -98,9 +98,7 @@ func (c *userSet) Run(p *program) error {
 			change.GroupIDs = &ids
 		}
 		changed, err := r.Manager.UpdateUser(p.ctx, u.ID, change)
-		if err != nil && change.GroupIDs != nil {
-			return adviseGroups(p.ctx, r.Manager, *change.GroupIDs, err)
-		} else if err != nil {
+		if err != nil {
 			return err
 		}
 		where := "from anywhere"

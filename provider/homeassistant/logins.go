@@ -139,6 +139,19 @@ func (p *Provider) NewLogin(ctx context.Context, username, password string) (Log
 	}, nil
 }
 
+// CheckUsername says why a username cannot be given to somebody, before a password for it is asked for. It decides
+// nothing: that is for the transaction that gives it.
+func (p *Provider) CheckUsername(ctx context.Context, username string) error {
+	if err := checkUsername(username); err != nil {
+		return err
+	}
+	others, err := matching(ctx, p.store, username)
+	if err == nil && len(others) > 0 {
+		err = taken(username)
+	}
+	return err
+}
+
 func checkUsername(username string) error {
 	if username == "" {
 		return ErrEmptyUsername
