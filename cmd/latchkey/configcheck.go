@@ -47,10 +47,11 @@ func (c *configCheck) Run(p *program) error {
 
 func (c *configCheck) check(p *program) (summary []config.Setting, err error) {
 	settings, err := c.load(p)
+	logger := newLogger(settings, p.stderr)
+	p.warnOfStrays(logger)
 	if err != nil {
 		return nil, err
 	}
-	logger := newLogger(settings, p.stderr)
 	running, err := config.Build(settings, logger)
 	if err != nil {
 		return nil, err

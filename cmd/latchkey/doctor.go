@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/doctor"
 )
 
@@ -32,15 +33,21 @@ func (c *doctorCommand) Run(p *program) error {
 func (c *doctorCommand) examine(p *program) []doctor.Finding {
 	w := p.stderr.begin("looking at the house", "", noEndKnown)
 	defer w.end()
+	var findings []doctor.Finding
+	for _, s := range config.Strays(p.environ) {
+		findings = append(findings, doctor.Finding{
+			Part: doctor.Configuration, Severity: doctor.Warning, Text: s.String(), Mend: s.Advice(),
+		})
+	}
 	settings, err := c.load(p)
 	if err != nil {
-		return []doctor.Finding{{
+		return append(findings, doctor.Finding{
 			Part: doctor.Configuration, Severity: doctor.Error, Text: err.Error(),
 			Mend: "correct that; the rest cannot be looked at before",
-		}}
+		})
 	}
 	file, _ := c.file(p)
-	return doctor.Examine(p.ctx, settings, doctor.Options{ConfigFile: file, Built: built()})
+	return append(findings, doctor.Examine(p.ctx, settings, doctor.Options{ConfigFile: file, Built: built()})...)
 }
 
 // built is when the newest source of the program was made; zero if unknown.

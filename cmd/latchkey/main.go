@@ -36,7 +36,7 @@ func main() {
 		signal.Stop(signals)
 		cancel(fmt.Errorf("ended by a signal: %v", got))
 	}()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv, os.Environ()))
 }
 
 // program is what a command runs in.
@@ -47,7 +47,9 @@ type program struct {
 	stdout io.Writer
 	stderr *screen
 	env    func(name string) (value string, ok bool)
-	model  *kong.Application
+	// environ is the environment as a whole, each variable as NAME=VALUE.
+	environ []string
+	model   *kong.Application
 }
 
 type commands struct {
@@ -72,7 +74,7 @@ type commands struct {
 
 // run is the program: it runs one command line and returns the exit code. The context ends when it is to wind up.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
-	env func(string) (string, bool),
+	env func(string) (string, bool), environ []string,
 ) int {
 	parser, err := newParser(stdout, stderr)
 	if err != nil {
@@ -86,7 +88,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
 		return exitUsage
 	}
-	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env, parser.Model}))
+	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env, environ, parser.Model}))
 	if say != "" {
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", say)
 	}

@@ -67,7 +67,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnvironment is what a program started by a script sees: the LATCHKEY_ variables of the script, and no others.
 func scriptEnvironment(ts *testscript.TestScript) []string {
 	env := []string{"HOME=" + ts.Getenv("WORK"), "TMPDIR=" + ts.Getenv("WORK")}
-	for _, name := range []string{"LISTEN", "STORE", "CONFIG", "LOG_FORMAT", "LOG_LEVEL", "SEAL_KEY"} {
+	for _, name := range []string{"LISTEN", "LISTN", "STORE", "CONFIG", "LOG_FORMAT", "LOG_LEVEL", "SEAL_KEY"} {
 		if value := ts.Getenv("LATCHKEY_" + name); value != "" {
 			env = append(env, "LATCHKEY_"+name+"="+value)
 		}

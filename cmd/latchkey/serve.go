@@ -52,10 +52,11 @@ type serveCommand struct{ serverFlags }
 // Run serves until the context ends.
 func (c *serveCommand) Run(p *program) (err error) {
 	settings, err := c.load(p)
+	logger := newLogger(settings, p.stderr)
+	p.warnOfStrays(logger) // also where what is wrong may come from that
 	if err != nil {
 		return err
 	}
-	logger := newLogger(settings, p.stderr)
 	// Before the store: a second server started by mistake touches nothing.
 	listener, err := listen(p.ctx, settings.Listen)
 	if err != nil {

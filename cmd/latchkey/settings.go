@@ -53,7 +53,7 @@ func (f storeFlags) file(p *program) (path string, ok bool) {
 	if f.Config != nil {
 		return *f.Config, true
 	}
-	path, ok = p.env(config.EnvironmentPrefix + "CONFIG")
+	path, ok = p.env(config.ConfigVariable)
 	return path, ok && path != ""
 }
 
@@ -109,6 +109,13 @@ func newLogger(c config.Config, w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// warnOfStrays tells of variables in the environment that seem to be meant for this program, and set nothing.
+func (p *program) warnOfStrays(logger *slog.Logger) {
+	for _, s := range config.Strays(p.environ) {
+		logger.Warn(s.String(), "advice", s.Advice())
+	}
 }
 
 // closeAfter closes what a command has opened and keeps its first error.
