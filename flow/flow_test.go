@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,8 @@ func TestInputIsCheckedAgainstTheForm(t *testing.T) {
 		{"null", userAndPassword, flow.Input{"username": nil, "password": "b"}, map[string]string{"username": "expected str"}, nil},
 		{"fraction", flow.Schema{{Name: "x", Kind: flow.Integer}}, flow.Input{"x": 1.5}, map[string]string{"x": "expected int"}, nil},
 		{"not a bool", flow.Schema{{Name: "x", Kind: flow.Boolean}}, flow.Input{"x": "true"}, map[string]string{"x": "expected bool"}, nil},
+		{"longer than any password", userAndPassword, flow.Input{"username": strings.Repeat("ﷺ", 1366), "password": strings.Repeat("b", 4096)},
+			map[string]string{"username": "length of value must be at most 4096"}, nil},
 		{"not a number", flow.Schema{{Name: "x", Kind: flow.Float}}, flow.Input{"x": "1"}, map[string]string{"x": "expected float"}, nil},
 	}
 	for _, tt := range tests {

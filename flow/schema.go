@@ -101,14 +101,22 @@ func (s Schema) Validate(in Input) (Input, error) {
 	return out, nil
 }
 
+// maxText is how many bytes the text of a field may have. No name, password or code that can be set is longer, and people who
+// are not signed in yet fill in forms: what is made of a name takes many times its length.
+const maxText = 4096
+
 // convert returns the value as the field's kind holds it, or what is wrong with it.
 func (f Field) convert(v any) (any, string) {
 	switch f.Kind {
 	case String:
-		if s, ok := v.(string); ok {
-			return s, ""
+		s, ok := v.(string)
+		switch {
+		case !ok:
+			return nil, "expected str"
+		case len(s) > maxText:
+			return nil, fmt.Sprintf("length of value must be at most %d", maxText)
 		}
-		return nil, "expected str"
+		return s, ""
 	case Boolean:
 		if b, ok := v.(bool); ok {
 			return b, ""

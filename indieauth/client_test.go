@@ -88,6 +88,8 @@ func TestCheckClientIDRefuses(t *testing.T) {
 		{"control", "http://ex.com/\r\nX: y"}, {"control", "http://ex.com/\n"}, {"control", "http://ex.com/\x00"},
 		{"control", "\x1fhttp://ex.com/"}, {"control", "http://ex.com/\x7f"}, {"control", "http://ex.com/\u0085"},
 		{"UTF-8", "http://ex.com/\xff"},
+		// what is normalised for anybody has an end
+		{"longer", "http://" + strings.Repeat("ﷺ", 1364)},
 	}
 	for _, row := range refused {
 		err := CheckClientID(row.id)

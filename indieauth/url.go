@@ -64,10 +64,18 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
+// maxLength is how many bytes a client id or a redirect URI may have. Anybody
+// may send one, and normalising sixteen megabytes of it would take minutes and
+// gigabytes.
+const maxLength = 4096
+
 // checkText refuses what parsers read in different ways, or what would break
 // out of a header: control characters, a leading space, broken UTF-8
 // (indieauth.md U-6, recommendation).
 func checkText(raw string) error {
+	if len(raw) > maxLength {
+		return fmt.Errorf("it is longer than %d bytes", maxLength)
+	}
 	if !utf8.ValidString(raw) {
 		return errors.New("it is not valid UTF-8")
 	}

@@ -149,7 +149,8 @@ func modest(body []byte) bool {
 	return true
 }
 
-// maxText is how many bytes a client id or a redirect URI may have: they are kept until the login is done.
+// maxText is how many bytes a text may have that is kept until a login is done, or that is normalised for people who are not
+// signed in.
 const maxText = 4096
 
 func isText(v any) string {

@@ -170,6 +170,8 @@ func TestContinuingALogin(t *testing.T) {
 		{"missing field", path, `{"client_id":"` + app + `","username":"anna"}`, 400, malformed},
 		{"extra field", path, strings.Replace(right, `{`, `{"x":1,`, 1), 400, malformed},
 		{"wrong type", path, `{"client_id":"` + app + `","username":"anna","password":5}`, 400, malformed},
+		{"name without end", path, strings.Replace(right, "anna", strings.Repeat("ﷺ", 1366), 1), 400, malformed},
+		{"client id without end", path, `{"client_id":"http://` + strings.Repeat("ﷺ", 1366) + `/"}`, 400, badClient},
 	} {
 		t.Run(tt.name, func(t *testing.T) { w.post(tt.path, tt.body).is(t, tt.status, tt.want) })
 	}

@@ -124,10 +124,10 @@ func (s *Server) createOwner(r *http.Request) (reply, error) {
 }
 
 func isFilledName(v any) string {
-	if name, ok := v.(string); ok {
-		return isFilledText(latchkey.NormalizeUsername(name))
+	if problem := isShortText(v); problem != "" {
+		return problem
 	}
-	return isText(v)
+	return isFilledText(latchkey.NormalizeUsername(v.(string)))
 }
 
 // completeUserStep marks the first step in the transaction that makes the first account. Whoever is not the owner came

@@ -121,6 +121,7 @@ func TestRefusedFirstAccounts(t *testing.T) {
 		{"unknown key", owner(map[string]any{"admin": true}), misfit("extra keys not allowed @ data['admin']")},
 		{"empty username", owner(map[string]any{"username": ""}), misfit("length of value must be at least 1 for dictionary value @ data['username']")},
 		{"blank username", owner(map[string]any{"username": " \t"}), misfit("length of value must be at least 1 for dictionary value @ data['username']")},
+		{"username without end", owner(map[string]any{"username": strings.Repeat("ﷺ", 1366)}), misfit("length of value must be at most 4096 for dictionary value @ data['username']")},
 		{"empty password", owner(map[string]any{"password": ""}), misfit("length of value must be at least 1 for dictionary value @ data['password']")},
 		{"client id", owner(map[string]any{"client_id": "ftp://a"}), says("Invalid client id")},
 		{"short password", owner(map[string]any{"password": "short"}), `{"message":"Password is too short: use at least 8 characters","code":"password_too_short"}`},
