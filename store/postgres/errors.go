@@ -29,6 +29,9 @@ func told(err error) error {
 			return latchkey.ErrExists
 		case refused.Code == "23503":
 			return fmt.Errorf("what it belongs to: %w", latchkey.ErrNotFound)
+		case refused.Code == "42P05", refused.Code == "26000":
+			return fmt.Errorf("%w: what stands between pools transactions, in which no statement stays prepared: let it pool sessions, "+
+				"or add default_query_exec_mode=exec to the address of the store", err)
 		case !passing(refused):
 			return err
 		}

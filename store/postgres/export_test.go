@@ -34,3 +34,6 @@ func (s *Store) DB() *sql.DB { return s.db }
 func (s *Store) Reading(q tables.Querier) latchkey.Reader {
 	return tables.NewReader(q, s.box, dialect(), s.limit.do)
 }
+
+// Told gives what failed the words of the domain.
+var Told = told

@@ -54,25 +54,31 @@ func Inspect(ctx context.Context, address string, key []byte) (found Inspection,
 	ctx, cancel := context.WithTimeout(ctx, 10*defaultWithin)
 	defer cancel()
 	config.ConnectTimeout = defaultWithin
-	setUnlessGiven(config, "application_name", "latchkey")
-	setUnlessGiven(config, "default_transaction_read_only", "on")
+	nameSessions(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return found, refusal(found.Place, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	for _, look := range []func(context.Context, *pgx.Conn) error{found.measure, found.readServer, found.readVersion} {
-		if err := look(ctx, conn); err != nil {
-			return found, err
+	return found, pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		return found.read(ctx, tx, key)
+	})
+}
+
+// read looks at everything in turn.
+func (found *Inspection) read(ctx context.Context, tx pgx.Tx, key []byte) (err error) {
+	for _, look := range []func(context.Context, pgx.Tx) error{found.measure, found.readServer, found.readVersion} {
+		if err := look(ctx, tx); err != nil {
+			return err
 		}
 	}
 	if found.Version == 0 {
-		return found, nil
+		return nil
 	}
-	if found.Key, err = tryKey(ctx, conn, key); err != nil {
-		return found, err
+	if found.Key, err = tryKey(ctx, tx, key); err != nil {
+		return err
 	}
-	return found, found.readHouse(ctx, conn)
+	return found.readHouse(ctx, tx)
 }
 
 // refusal says why there is no connection.
@@ -85,10 +91,10 @@ func refusal(place string, err error) error {
 }
 
 // measure takes the times.
-func (found *Inspection) measure(ctx context.Context, conn *pgx.Conn) error {
+func (found *Inspection) measure(ctx context.Context, tx pgx.Tx) error {
 	var took []time.Duration
 	for range 5 {
-		ahead, while, err := clockAhead(func(there *time.Time) error { return conn.QueryRow(ctx, selectClock).Scan(there) })
+		ahead, while, err := clockAhead(func(there *time.Time) error { return tx.QueryRow(ctx, selectClock).Scan(there) })
 		if err != nil {
 			return err
 		}
@@ -100,9 +106,9 @@ func (found *Inspection) measure(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-func (found *Inspection) readServer(ctx context.Context, conn *pgx.Conn) error {
+func (found *Inspection) readServer(ctx context.Context, tx pgx.Tx) error {
 	var fsync, pages, commit, connections string
-	err := conn.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('fsync'),
+	err := tx.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('fsync'),
 		current_setting('full_page_writes'), current_setting('synchronous_commit'), current_setting('max_connections'),
 		(SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = current_setting('application_name') AND pid <> pg_backend_pid())`,
@@ -120,13 +126,13 @@ func (found *Inspection) readServer(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-func (found *Inspection) readVersion(ctx context.Context, conn *pgx.Conn) error {
+func (found *Inspection) readVersion(ctx context.Context, tx pgx.Tx) error {
 	var there bool
-	if err := conn.QueryRow(ctx, `SELECT to_regclass('meta') IS NOT NULL`).Scan(&there); err != nil || !there {
+	if err := tx.QueryRow(ctx, `SELECT to_regclass('meta') IS NOT NULL`).Scan(&there); err != nil || !there {
 		return err
 	}
 	var text []byte
-	if err := conn.QueryRow(ctx, `SELECT value FROM meta WHERE key = 'version'`).Scan(&text); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT value FROM meta WHERE key = 'version'`).Scan(&text); err != nil {
 		return fmt.Errorf("there is a table meta that is not ours: use a database of its own for latchkey: %w", err)
 	}
 	version, err := strconv.Atoi(string(text))
@@ -138,7 +144,7 @@ func (found *Inspection) readVersion(ctx context.Context, conn *pgx.Conn) error 
 }
 
 // tryKey opens with the key what was sealed for this.
-func tryKey(ctx context.Context, conn *pgx.Conn, key []byte) (wrong, err error) {
+func tryKey(ctx context.Context, tx pgx.Tx, key []byte) (wrong, err error) {
 	if len(key) == 0 {
 		return errNoKey, nil
 	}
@@ -147,7 +153,7 @@ func tryKey(ctx context.Context, conn *pgx.Conn, key []byte) (wrong, err error) 
 		return wrong, nil
 	}
 	var sealed []byte
-	err = conn.QueryRow(ctx, `SELECT value FROM meta WHERE key = 'key'`).Scan(&sealed)
+	err = tx.QueryRow(ctx, `SELECT value FROM meta WHERE key = 'key'`).Scan(&sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil // nothing was sealed yet
 	} else if err != nil {
@@ -159,9 +165,9 @@ func tryKey(ctx context.Context, conn *pgx.Conn, key []byte) (wrong, err error) 
 	return nil, nil
 }
 
-func (found *Inspection) readHouse(ctx context.Context, conn *pgx.Conn) error {
+func (found *Inspection) readHouse(ctx context.Context, tx pgx.Tx) error {
 	var latest sql.Null[int64]
-	err := conn.QueryRow(ctx, `SELECT
+	err := tx.QueryRow(ctx, `SELECT
 		EXISTS (SELECT 1 FROM users WHERE NOT system_generated),
 		EXISTS (SELECT 1 FROM users u WHERE NOT system_generated AND (is_owner OR is_active AND EXISTS
 			(SELECT 1 FROM user_groups WHERE user_id = u.id AND group_id = $1))),

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,20 +109,7 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 		return nil, errors.New("the address of the database is not understood: write postgres://USER@HOST:PORT/DATABASE")
 	}
 	config.ConnectTimeout = o.within
-	// In small tables PostgreSQL would rather read everything, and then every transaction is in the way of every other.
-	setUnlessGiven(config, "enable_seqscan", "off")
-	setUnlessGiven(config, "application_name", "latchkey")
-	// Nothing that is asked is worth being compiled or shared out among processes, which takes longer than the answer;
-	// without statistics, such as after much was imported, PostgreSQL would think otherwise.
-	setUnlessGiven(config, "jit", "off")
-	setUnlessGiven(config, "max_parallel_workers_per_gather", "0")
-	// A statement of its own must see what was committed before it, and what is acknowledged must be durable, whatever
-	// the server does for others.
-	setUnlessGiven(config, "default_transaction_isolation", "read committed")
-	setUnlessGiven(config, "synchronous_commit", "on")
-	// What is in the hands of a node that is gone must not hold up the others.
-	setUnlessGiven(config, "statement_timeout", milliseconds(o.within))
-	setUnlessGiven(config, "idle_in_transaction_session_timeout", milliseconds(10*o.within))
+	prepareSessions(config, o.within)
 	s := &Store{config: config, log: o.log, ear: watch.NewEar(), box: box, limit: limit{within: o.within}}
 	s.hearOwn()
 	s.db = stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.doubtful))
@@ -150,20 +136,11 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	return s, nil
 }
 
-// setUnlessGiven sets a parameter of the sessions that the address does not.
-func setUnlessGiven(config *pgx.ConnConfig, name, value string) {
-	if _, given := config.RuntimeParams[name]; !given {
-		config.RuntimeParams[name] = value
-	}
-}
-
 // doubtful reports whether a connection may have ended since it was used last, so that it is tried before it is used. What
 // cuts off the line on which the others are heard has probably ended more than that.
 func (s *Store) doubtful(_ context.Context, p stdlib.ShouldPingParams) bool {
 	return p.IdleDuration > time.Second || !s.Current()
 }
-
-func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }
 
 // wait waits until PostgreSQL answers.
 func (s *Store) wait(ctx context.Context, patience time.Duration) error {
