@@ -85,6 +85,18 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Docker makes a folder where a file that it shall mount is missing.
+func TestAFolderInThePlaceOfAFile(t *testing.T) {
+	dir := copied(t, "2025")
+	path := filepath.Join(dir, totpFile)
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(t.Context(), dir, quietLog()); err == nil || !strings.Contains(err.Error(), totpFile+": it is no file, but a folder") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestFoldersThatAreNoStorage(t *testing.T) {
 	strange := t.TempDir()
 	if err := os.WriteFile(filepath.Join(strange, "holiday.jpg"), nil, 0o600); err != nil {

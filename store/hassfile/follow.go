@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"reflect"
@@ -89,10 +88,7 @@ func (f *Follower) read() (now *state, problems error) {
 			continue
 		}
 		l := f.loader()
-		if err = l.file(name); err == nil && l.stamps[name].info == nil {
-			err = &fileError{name, "", fmt.Errorf("%w any more", fs.ErrNotExist)}
-		}
-		if err != nil {
+		if err := l.file(name); err != nil {
 			problems = errors.Join(problems, err)
 			next.take(name, before)
 			continue
@@ -109,7 +105,8 @@ func (f *Follower) read() (now *state, problems error) {
 // loader reads files anew.
 func (f *Follower) loader() *loader {
 	return &loader{
-		folder: folder{disk{}, f.dir}, log: f.log, before: f.current.Load(), state: newState(), stamps: map[string]stamp{},
+		folder: folder{disk{}, f.dir}, log: f.log, before: f.current.Load(), known: f.stamps,
+		state: newState(), stamps: map[string]stamp{},
 	}
 }
 

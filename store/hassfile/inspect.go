@@ -53,10 +53,20 @@ func Inspect(dir string) (Inspection, error) {
 	return found, nil
 }
 
-// homeAssistantRuns reports whether a Home Assistant runs on a folder. An old one is not noticed: it locks nothing.
+// homeAssistantRuns reports whether a Home Assistant runs on a folder, which may be known to it by another name than to us,
+// or be a link in its configuration folder. An old one is not noticed: it locks nothing.
 func homeAssistantRuns(dir string) bool {
 	dir, err := filepath.Abs(dir) // "." is in another one as well
-	return err == nil && locked(filepath.Join(filepath.Dir(dir), ".ha_run.lock"))
+	if err != nil {
+		return false
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		real = dir
+	}
+	return slices.ContainsFunc([]string{dir, real}, func(each string) bool {
+		return locked(filepath.Join(filepath.Dir(each), ".ha_run.lock"))
+	})
 }
 
 // storage is what Home Assistant calls the folder, in that of its configuration.

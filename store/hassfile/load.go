@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ type loader struct {
 	instead map[string]string
 	// before is what was read last; nil for nothing. The tokens that are still the same are not read anew.
 	before *state
+	// known are the files as they were read or written last. One that there was may not be gone.
+	known map[string]stamp
 	// loadedGroups counts the groups in the file, and legacy is the last one without a policy (storage.md §2.3).
 	loadedGroups int
 	legacy       string
@@ -50,15 +53,20 @@ func (l *loader) file(name string) error {
 	}
 	at, err := stampOf(l.disk, path)
 	if err != nil {
-		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+		return advised(err)
 	}
 	l.stamps[name] = at
-	if at.info == nil {
+	switch {
+	case at.info == nil && l.known[name].info != nil:
+		return &fileError{name, "", fmt.Errorf("%w any more: %s", fs.ErrNotExist, putBack)}
+	case at.info == nil:
 		return nil
+	case !at.info.Mode().IsRegular():
+		return &fileError{name, "", errors.New("it is no file, but a folder or something else: put the file in its place")}
 	}
 	text, err := l.disk.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+		return advised(err)
 	}
 	p := &parser{text: text}
 	if name == authFile && l.before != nil {
@@ -77,9 +85,23 @@ func (l *loader) file(name string) error {
 	}
 	if r.object != nil {
 		l.data(name, r, &e)
+	} else if name == authFile && l.before != nil && len(l.before.users) > 0 {
+		return &fileError{name, "", errors.New("it holds nobody any more: " + putBack)}
 	}
 	l.state.envelopes[name] = e
 	return r.err
+}
+
+// putBack is what to do about a file that was there. Home Assistant removes none while it runs, and without its users a
+// house would stand empty, open to whoever comes first.
+const putBack = "put it back, or start this program again if that is meant"
+
+// advised says what to do about a file that cannot be read.
+func advised(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: let this program's user read the folder and what is in it", err)
+	}
+	return err
 }
 
 // recall finds a token that is known from the last time, and the same: they are nearly all of a large file.

@@ -3,6 +3,7 @@ package hassfile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -79,6 +80,16 @@ func TestMembershipsAreMigrated(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A token without a secret is one that nobody refreshes, and not one that everybody does.
+func TestATokenWithoutASecretIsNotFoundByIt(t *testing.T) {
+	dir := copied(t, "2025")
+	before, behind, _ := strings.Cut(text(t, dir, authFile), `"token": "`)
+	write(t, dir, authFile, before+`"token": "`+behind[strings.Index(behind, `"`):])
+	if token, err := open(t, dir).RefreshTokenBySecret(t.Context(), ""); !errors.Is(err, latchkey.ErrNotFound) {
+		t.Errorf("found %s, %v", token.ID, err)
 	}
 }
 

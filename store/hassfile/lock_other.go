@@ -5,8 +5,8 @@ package hassfile
 import "errors"
 
 // lock refuses: without a lock two processes would overwrite each other's changes.
-func lock(string) (func() error, error) {
-	return nil, errors.New("folders cannot be locked on this system: use mode=follow, or another store")
+func lock(string) (release func() error, lost func() bool, err error) {
+	return nil, nil, errors.New("folders cannot be locked on this system: use mode=follow, or another store")
 }
 
 // lockName is the file whose lock says that a latchkey keeps the folder.

@@ -5,6 +5,7 @@ package hassfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,11 +18,15 @@ const lockName = ".latchkey.lock"
 // looks is how often a lock is tried again: who only looks whether it is held has it for a moment.
 const looks = 10
 
-// lock takes the folder for this process. The lock ends with the process, however that ends.
-func lock(dir string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("%w: let this program's user write the folder and what is in it, or use ?mode=follow", err)
+// lock takes the folder for this process. The lock ends with the process, however that ends. lost reports whether the file
+// that is locked is not the one in the folder any more, so that another process may have taken the folder as well.
+func lock(dir string) (release func() error, lost func() bool, err error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil, nil, fmt.Errorf("%w: let this program's user write the folder and what is in it, or use ?mode=follow", err)
+	} else if err != nil {
+		return nil, nil, err
 	}
 	if os.Geteuid() == 0 { // whoever keeps the folder next may be its owner
 		if info, err := os.Stat(dir); err == nil {
@@ -36,14 +41,22 @@ func lock(dir string) (release func() error, err error) {
 		time.Sleep(10 * time.Millisecond)
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
-	if err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
-		}
-		return nil, err
+	ours, wrong := f.Stat()
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("%s: %w", dir, ErrLocked)
+	case err != nil:
+		err = fmt.Errorf("lock %s: %w: put the folder on a disk of this machine, or use ?mode=follow", path, err)
+	default:
+		err = wrong
 	}
-	return f.Close, nil
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f.Close, func() bool {
+		there, err := os.Stat(path)
+		return err != nil || !os.SameFile(there, ours)
+	}, nil
 }
 
 // locked reports whether another process holds the lock of a file, such as that of a Home Assistant that runs. It makes no

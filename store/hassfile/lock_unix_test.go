@@ -33,6 +33,16 @@ func TestAFolderOnWhichHomeAssistantRunsIsNotKept(t *testing.T) {
 	if found, err := Inspect(dir); err != nil || !found.HomeAssistant || found.Locked {
 		t.Errorf("%+v, %v", found, err)
 	}
+	elsewhere := t.TempDir()
+	if err := errors.Join(os.Symlink(dir, filepath.Join(elsewhere, "ours")), os.CopyFS(filepath.Join(elsewhere, "disk"), os.DirFS(dir)),
+		os.Symlink(filepath.Join(elsewhere, "disk"), filepath.Join(home, "theirs"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{filepath.Join(elsewhere, "ours"), filepath.Join(home, "theirs")} {
+		if found, err := Inspect(link); err != nil || !found.HomeAssistant {
+			t.Errorf("by the link %s: %+v, %v", link, found, err)
+		}
+	}
 	t.Chdir(dir)
 	if found, err := Inspect("."); err != nil || !found.HomeAssistant {
 		t.Errorf("from within: %+v, %v", found, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -295,6 +296,22 @@ func noLoosePassword(t *testing.T, dir string) {
 	if err != nil || len(loose) > 0 {
 		t.Errorf("there are passwords without a login: %v, %v", loose, err)
 	}
+}
+
+// A start that cannot carry out an interrupted change leaves what was prepared for it to one that can.
+func TestAnInterruptedChangeIsCarriedOutWhenThatIsPossible(t *testing.T) {
+	old := held(t, "testdata/2025")
+	everyCut(t, func(t *testing.T, c cut) (bool, int) {
+		dir, more, ways, _ := c.of(t)
+		if s, err := Open(t.Context(), dir, quiet(), withDisk(&faulty{err: syscall.EROFS})); err == nil {
+			_ = s.Close()
+		}
+		_ = open(t, dir)
+		if found := held(t, dir); !cmp.Equal(found, c.goal) && !cmp.Equal(found, old) {
+			t.Errorf("the change is made by half: %s", cmp.Diff(c.goal, found))
+		}
+		return more, ways
+	})
 }
 
 // A change that was interrupted is not carried out over, or beside, what another program wrote since.

@@ -188,7 +188,7 @@ func (r reader) RefreshTokenBySecret(ctx context.Context, secret latchkey.Secret
 	if err != nil {
 		return latchkey.RefreshToken{}, err
 	}
-	if id, ok := s.bySecret[secret.Hash()]; ok {
+	if id, ok := s.bySecret[secret.Hash()]; ok && secret != "" {
 		return s.tokens[id].RefreshToken, nil
 	}
 	return latchkey.RefreshToken{}, fmt.Errorf("refresh token: %w", latchkey.ErrNotFound)

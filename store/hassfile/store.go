@@ -47,7 +47,6 @@ type Store struct {
 	folder
 	Limits
 	log     *slog.Logger
-	release func() error
 	durable atomic.Pointer[state]
 
 	mu      sync.Mutex // guards what follows
@@ -57,6 +56,8 @@ type Store struct {
 	stale   bool // the files are to be read again before anything is changed
 	closed  bool
 	idle    *sync.Cond
+	release func() error // the lock
+	lost    func() bool  // whether the lock is not that of the folder any more
 
 	stamps   map[string]stamp // only the one who writes touches them
 	watchers watch.List
@@ -93,7 +94,7 @@ func Open(ctx context.Context, dir string, options ...Option) (_ *Store, err err
 	if err := isFolder(s.dir); err != nil {
 		return nil, err
 	}
-	if s.release, err = lock(s.dir); err != nil {
+	if s.release, s.lost, err = lock(s.dir); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -104,7 +105,10 @@ func Open(ctx context.Context, dir string, options ...Option) (_ *Store, err err
 	if homeAssistantRuns(s.dir) {
 		return nil, fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
 	}
-	if err := errors.Join(s.replay(), sweep(s.dir)); err != nil {
+	if err := s.replay(); err != nil { // what is prepared for an interrupted change stays until that can be carried out
+		return nil, err
+	}
+	if err := sweep(s.dir); err != nil {
 		return nil, err
 	}
 	first, err := s.load()
@@ -156,7 +160,7 @@ func (s *Store) rewrite(now *state) error {
 
 // load reads the folder anew.
 func (s *Store) load() (*state, error) {
-	l := loader{folder: s.folder, log: s.log, before: s.durable.Load()}
+	l := loader{folder: s.folder, log: s.log, before: s.durable.Load(), known: s.stamps}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
@@ -229,8 +233,10 @@ func (s *Store) ready() error {
 
 // reload makes memory what the files hold, and tells of what that changes. The caller holds mu.
 func (s *Store) reload() error {
-	err := s.replay()
-	if err != nil {
+	if err := s.relock(); err != nil {
+		return err
+	}
+	if err := s.replay(); err != nil {
 		return err
 	}
 	fresh, err := s.load()
@@ -240,6 +246,21 @@ func (s *Store) reload() error {
 	before := s.durable.Swap(fresh)
 	s.pending, s.stale = fresh, false
 	s.watchers.Tell(differences(before, fresh))
+	return nil
+}
+
+// relock locks the folder that is there, if that is another one than was locked: a backup may have taken its place, in which
+// another latchkey may be at home by now. The caller holds mu.
+func (s *Store) relock() error {
+	if !s.lost() {
+		return nil
+	}
+	release, lost, err := lock(s.dir)
+	if err != nil {
+		return err
+	}
+	_ = s.release() // what it locked is out of the way of everybody
+	s.release, s.lost = release, lost
 	return nil
 }
 
