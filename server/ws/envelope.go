@@ -107,6 +107,9 @@ func (s *session) run(call *Call, command Command, fields map[string]json.RawMes
 	} else if err != nil {
 		return err
 	}
+	if call.User.MayAuthenticate(&s.origin) != nil {
+		return errUnauthorized // at home only, since a while: the socket stays (websocket.md §8)
+	}
 	if err := command.guard(call.User); err != nil {
 		return err
 	}

@@ -99,7 +99,6 @@ func (s *session) bind(session latchkey.Session) error {
 		func() { s.end(websocket.StatusNormalClosure) },
 	)
 	if _, err := m.RefreshToken(s.ctx, session.Token.ID); err != nil {
-		s.revocable.stop()
 		if errors.Is(err, latchkey.ErrNotFound) || s.ctx.Err() != nil {
 			return latchkey.ErrInvalidAccessToken
 		}

@@ -289,6 +289,29 @@ func TestLocalOnlyUserFromOutside(t *testing.T) {
 	h.connectWith(t, access)
 }
 
+// spec: websocket.md §8: that somebody may sign in at home only takes effect on the next command, and the socket stays; so
+// does that they may come from anywhere again.
+func TestAUserWhoBecomesLocalOnlyOnAnOpenSocket(t *testing.T) {
+	outside := latchkey.Origin{Addr: netip.MustParseAddr("203.0.113.9")}
+	h := newHouse(t, houseOptions{ws: ws.Options{Origin: func(*http.Request) latchkey.Origin { return outside }}})
+	c := h.connect(t, h.anna)
+	c.succeed(`{"id":1,"type":"subscribe_events"}`)
+	only := func(local bool) {
+		t.Helper()
+		if _, err := h.UpdateUser(t.Context(), h.anna.ID, latchkey.UserUpdate{LocalOnly: &local}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	only(true) // and no event tells of it
+	c.refused(`{"id":2,"type":"auth/current_user"}`, "unauthorized", "Unauthorized")
+	c.refused(`{"id":3,"type":"auth/long_lived_access_token","lifespan":1,"client_name":"x"}`, "unauthorized", "Unauthorized")
+	only(false)
+	if event := c.receive(); !strings.Contains(event, "user_updated") {
+		t.Errorf("%s, want the event", event)
+	}
+	c.succeed(`{"id":4,"type":"auth/current_user"}`)
+}
+
 // spec: websocket.md §2, "inactive user"
 func TestInactiveUser(t *testing.T) {
 	h := newHouse(t, houseOptions{})

@@ -23,7 +23,12 @@ func (r *revocation) watch(register func(fn func()) (stop func()), end func()) {
 	}
 }
 
-func (r *revocation) stop() { r.unwatch() }
+// stop ends the waiting, if it ever began.
+func (r *revocation) stop() {
+	if r.unwatch != nil {
+		r.unwatch()
+	}
+}
 
 func (r *revocation) happened() {
 	r.mu.Lock()

@@ -59,10 +59,10 @@ func newSession(h *Handler, conn *websocket.Conn, w *wire, origin latchkey.Origi
 // serve runs the session. When it returns the socket is closed or being closed.
 func (s *session) serve(r *http.Request) {
 	defer s.end(websocket.StatusNormalClosure)
+	defer s.revocable.stop() // however far the authentication comes
 	if !s.authenticate(r) {
 		return
 	}
-	defer s.revocable.stop()
 	defer s.subs.stop()
 	s.heartbeat.start(s)
 	defer s.heartbeat.stop()
@@ -208,7 +208,7 @@ func (s *session) writeFrame(batch []message) error {
 // allows asks with the user as it is now.
 func (s *session) allows(allowed func(latchkey.User) bool) bool {
 	u, err := s.handler.manager.User(s.ctx, s.userID)
-	return err == nil && u.IsActive && allowed(u)
+	return err == nil && u.MayAuthenticate(&s.origin) == nil && allowed(u)
 }
 
 // end closes the socket with a close frame, dropping what waits to be sent. It does not wait.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -288,5 +289,45 @@ func TestMessageThatIsTooLong(t *testing.T) {
 		c := listener.connect(t, h)
 		go func() { _, _ = c.Write(append(header(opText, 4<<20), make([]byte, 4<<20)...)) }()
 		c.wantFrame(opClose, string(binary.BigEndian.AppendUint16(nil, tooBig)))
+	})
+}
+
+// sluggish is a store that takes its time to find a refresh token, whoever has given up meanwhile.
+type sluggish struct {
+	latchkey.Store
+	takes atomic.Int64
+	asked atomic.Int64
+	told  func([]latchkey.Change)
+}
+
+func (s *sluggish) RefreshToken(ctx context.Context, id string) (latchkey.RefreshToken, error) {
+	s.asked.Add(1)
+	time.Sleep(time.Duration(s.takes.Load()))
+	return s.Store.RefreshToken(context.WithoutCancel(ctx), id)
+}
+
+func (s *sluggish) Watch(fn func([]latchkey.Change)) (stop func()) {
+	s.told = fn
+	return s.Store.Watch(fn)
+}
+
+// A client whose token is found too late is not remembered: nobody waits for the end of the token any more.
+func TestAuthenticationThatSucceedsTooLateLeavesNothing(t *testing.T) {
+	store := &sluggish{Store: openStore(t)}
+	synctest.Test(t, func(t *testing.T) {
+		h, listener := pipeHouse(t, store)
+		access := h.accessToken(t, h.refreshToken(t, h.anna))
+		c := listener.dial(t)
+		store.takes.Store(int64(11 * time.Second))
+		c.writeFrame(opText, `{"type":"auth","access_token":"`+access+`"}`)
+		c.wantFrame(opClose, string(binary.BigEndian.AppendUint16(nil, normalClosure)))
+		time.Sleep(time.Minute)
+		store.takes.Store(0)
+		store.asked.Store(0)
+		store.told([]latchkey.Change{{Kind: latchkey.ChangesLost}}) // the manager looks for the tokens that are waited for
+		synctest.Wait()
+		if n := store.asked.Load(); n != 0 {
+			t.Errorf("%d tokens are waited for", n)
+		}
 	})
 }
