@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -224,7 +226,15 @@ func (m *Manager) countForAccount(ctx context.Context, p ProviderKey, username s
 	if err != nil || wait == 0 {
 		return key, err
 	}
+	refused := time.NewTimer(refusalTakes)
+	defer refused.Stop()
 	known, err := m.usedFrom(ctx, p, username, from)
+	if err == nil && !known {
+		select {
+		case <-refused.C:
+		case <-ctx.Done():
+		}
+	}
 	if err != nil || !known {
 		return key, tooMany(wait, err)
 	}
@@ -232,6 +242,11 @@ func (m *Manager) countForAccount(ctx context.Context, p ProviderKey, username s
 	wait, err = m.tallies.count(ctx, key, forKnown())
 	return key, tooMany(wait, err)
 }
+
+// refusalTakes is how long it takes to refuse a stranger. Whether the account is used from somewhere is looked for
+// meanwhile, which takes longer the more there is of it: nobody is to learn from the time which accounts there are
+// (security.md 8).
+const refusalTakes = 100 * time.Millisecond
 
 func tooMany(wait time.Duration, err error) error {
 	if err == nil && wait > 0 {
@@ -264,11 +279,21 @@ func (m *Manager) usedFrom(ctx context.Context, p ProviderKey, username string, 
 	return false, nil
 }
 
-// accountKey is the key of an account's count. Names that look the same are one account (CVE-2026-47203). It is a hash,
-// since people now and then type their password where the name belongs.
+// accountKey is the key of an account's count. Names that look the same are one account (CVE-2026-47203): what a provider
+// asks, such as a directory, may take them for one, so characters that nobody sees do not make another. It is a hash, since
+// people now and then type their password where the name belongs.
 func accountKey(p ProviderKey, username string) string {
-	hash := sha256.Sum256([]byte(p.String() + "\x00" + NormalizeUsername(norm.NFKC.String(NormalizeUsername(username)))))
+	name := norm.NFKC.String(strings.Map(visible, NormalizeUsername(username)))
+	hash := sha256.Sum256([]byte(p.String() + "\x00" + NormalizeUsername(name)))
 	return "attempts/account/" + base64.RawURLEncoding.EncodeToString(hash[:])
+}
+
+// visible leaves out the characters that Unicode shows nothing for, such as the soft hyphen and the zero-width space.
+func visible(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+		return -1
+	}
+	return r
 }
 
 // addressKey is the key of an address's count; empty for an address that says nothing about who it is. An IPv6 network

@@ -1,6 +1,7 @@
 package latchkey_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -110,6 +111,47 @@ func TestNamesThatFoldAlikeAreOneAccount(t *testing.T) {
 			t.Errorf("after five forms of one unknown name: %q", got)
 		}
 		h.wrong(t, 1, far(2), "fritz")
+	})
+}
+
+// spec: security.md 9: a directory that a command asks takes all of these for one name.
+func TestWhatNobodySeesInANameMakesNoOtherAccount(t *testing.T) {
+	inTime(t, func(t *testing.T, h house) {
+		for _, name := range []string{"finn", "fi\u00adnn", "finn\u200b", "\u2060finn", "fi\ufe0fnn"} {
+			h.wrong(t, 1, far(1), name)
+		}
+		if got := h.signIn(t, far(2), "\u3164finn\U000e0100", "wrong"); got != tooMany {
+			t.Errorf("after five forms of one name: %q", got)
+		}
+	})
+}
+
+// heavy is a store in which it takes a while to find the tokens of somebody.
+type heavy struct{ latchkey.Store }
+
+func (s heavy) RefreshTokens(ctx context.Context, userID string) ([]latchkey.RefreshToken, error) {
+	time.Sleep(20 * time.Millisecond)
+	return s.Store.RefreshTokens(ctx, userID)
+}
+
+// spec: security.md 8: unknown user and wrong password take the same time, also while there are too many attempts.
+func TestTheTimeOfARefusalDoesNotTellWhichAccountsThereAre(t *testing.T) {
+	store := heavy{openStore(t)}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouseOver(t, store, latchkey.Options{})
+		h.person(t, "anna")
+		took := map[string]time.Duration{}
+		for _, name := range []string{"anna", "nobody"} {
+			h.wrong(t, 5, far(1), name)
+			start := time.Now()
+			if got := h.signIn(t, far(2), name, password); got != tooMany {
+				t.Errorf("%s: %q", name, got)
+			}
+			took[name] = time.Since(start)
+		}
+		if took["anna"] != took["nobody"] {
+			t.Errorf("refused after %v", took)
+		}
 	})
 }
 
