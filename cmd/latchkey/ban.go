@@ -99,7 +99,15 @@ func (c *banAdd) Run(p *program) error {
 				return fmt.Errorf("%s is that of a proxy in trusted_proxies, behind which anybody may be, and is never banned", addr)
 			}
 		}
-		return l.Ban(p.ctx, addr, time.Now())
+		if err := l.Ban(p.ctx, addr, time.Now()); err != nil {
+			return err
+		}
+		what := "is kept out"
+		if settings.HTTP.BansOff {
+			what = "is in the list, which keeps nobody out while ip_ban_enabled is false"
+		}
+		_, err := fmt.Fprintln(p.stdout, addr, what)
+		return err
 	})
 }
 
@@ -118,7 +126,10 @@ func (c *banLift) Run(p *program) error {
 		err := l.Lift(p.ctx, addr)
 		if errors.Is(err, latchkey.ErrNotFound) {
 			return fmt.Errorf("%s is not banned: `latchkey ban list` shows who is", addr)
+		} else if err != nil {
+			return err
 		}
+		_, err = fmt.Fprintln(p.stdout, addr, "is let in again")
 		return err
 	})
 }

@@ -18,8 +18,8 @@ type benchSeed struct {
 	Tokens int `default:"5" help:"How many refresh tokens each has; ${default} unless set."`
 }
 
-// Validate is called by the parser.
-func (c *benchSeed) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *benchSeed) AfterApply() error {
 	if c.Users < 1 || c.Tokens < 0 {
 		return errors.New("--users must be 1 or more, and --tokens 0 or more")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
@@ -21,10 +22,13 @@ type checkCommand struct {
 	policyFlag
 }
 
-// Validate is called by the parser.
-func (c *checkCommand) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *checkCommand) AfterApply() error {
 	if (c.Group == "") != (c.Policy == "") {
 		return errors.New("--group and --policy go together: which group, and what it would allow")
+	}
+	if domain, object, _ := strings.Cut(c.EntityID, "."); domain == "" || object == "" {
+		return fmt.Errorf("<entity-id>: %q is none: write one such as light.hall", c.EntityID)
 	}
 	return nil
 }

@@ -43,21 +43,30 @@ func (p *program) ask(question string) (string, error) {
 	if _, err := fmt.Fprint(p.stderr, question); err != nil {
 		return "", err
 	}
+	text, err := awaited(p.ctx, p.line)
+	if p.ctx.Err() != nil {
+		_, _ = fmt.Fprintln(p.stderr)
+	}
+	return text, err
+}
+
+// awaited returns what was read from where a person may type, or why the program is to end before: nothing else makes the
+// reading of a terminal come to its end.
+func awaited[T any](ctx context.Context, read func() (T, error)) (value T, err error) {
 	type answer struct {
-		text string
-		err  error
+		value T
+		err   error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		text, err := p.line()
-		answered <- answer{text, err}
+		value, err := read()
+		answered <- answer{value, err}
 	}()
 	select {
 	case a := <-answered:
-		return a.text, a.err
-	case <-p.ctx.Done():
-		_, _ = fmt.Fprintln(p.stderr)
-		return "", context.Cause(p.ctx)
+		return a.value, a.err
+	case <-ctx.Done():
+		return value, context.Cause(ctx)
 	}
 }
 

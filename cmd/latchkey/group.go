@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -170,16 +172,25 @@ func (f policyFlag) text(p *program) (text []byte, name string, err error) {
 	if f.Policy != "-" {
 		file, err := os.Open(f.Policy)
 		if err != nil {
-			return nil, "", err
+			return nil, "", fmt.Errorf("--policy: %w: name a JSON file, or - for standard input", err)
 		}
 		defer func() { _ = file.Close() }() // it was only read
 		from, name = file, f.Policy
+	} else if _, ok := terminalOf(p.stdin); ok {
+		_, _ = fmt.Fprintln(p.stderr, "type the policy, and end it with Ctrl-D:")
 	}
-	text, err = io.ReadAll(io.LimitReader(from, maxPolicy+1))
-	if err == nil && len(text) > maxPolicy {
-		err = fmt.Errorf("%s: more than %d bytes are no policy", name, maxPolicy)
+	text, err = awaited(p.ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(from, maxPolicy+1)) })
+	switch {
+	case p.ctx.Err() != nil:
+		return nil, name, context.Cause(p.ctx)
+	case err != nil:
+		return nil, name, fmt.Errorf("--policy: %w: name a JSON file, or - for standard input", err)
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, name, fmt.Errorf("--policy: %s is empty: a policy that allows nothing is {}", name)
+	case len(text) > maxPolicy:
+		return nil, name, fmt.Errorf("%s: more than %d bytes are no policy", name, maxPolicy)
 	}
-	return text, name, err
+	return text, name, nil
 }
 
 type groupCreate struct {
@@ -189,8 +200,8 @@ type groupCreate struct {
 	Name string `arg:"" help:"What the group shall be called."`
 }
 
-// Validate is called by the parser.
-func (c *groupCreate) Validate() error { return checkName("<name>", c.Name) }
+// AfterApply is called by the parser, once nothing is missing.
+func (c *groupCreate) AfterApply() error { return checkName("<name>", c.Name) }
 
 // Run makes the group, which allows nothing unless a policy is given.
 func (c *groupCreate) Run(p *program) (err error) {
@@ -245,8 +256,8 @@ type groupSet struct {
 	policyFlag
 }
 
-// Validate is called by the parser.
-func (c *groupSet) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *groupSet) AfterApply() error {
 	if c.Policy == "" {
 		return errors.New("--policy: name the file that holds the policy, or - for standard input")
 	}
@@ -275,8 +286,8 @@ type groupRename struct {
 	Name string `arg:"" help:"What the group shall be called."`
 }
 
-// Validate is called by the parser.
-func (c *groupRename) Validate() error { return checkName("<name>", c.Name) }
+// AfterApply is called by the parser, once nothing is missing.
+func (c *groupRename) AfterApply() error { return checkName("<name>", c.Name) }
 
 // Run changes the name.
 func (c *groupRename) Run(p *program) error {

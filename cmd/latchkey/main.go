@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -81,11 +83,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", oneLine(err))
 		return exitFailed
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(asMeant(args))
 	if errors.Is(err, errHelpShown) {
 		return exitOK
 	} else if err != nil {
-		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", oneLine(err), commandPath(err))
+		_, _ = fmt.Fprintf(stderr, "latchkey: %s; see `%s --help`\n", misunderstood(err), commandPath(err))
 		return exitUsage
 	}
 	code, say := exitOf(command.Run(&program{ctx, stdin, bufio.NewReader(stdin), stdout, newScreen(stderr), env, environ, parser.Model}))
@@ -93,6 +95,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "latchkey: %s\n", say)
 	}
 	return code
+}
+
+// asMeant returns a command line in our words, which may begin in those of other programs: help COMMAND, or --version.
+func asMeant(args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	switch args[0] {
+	case "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}
+
+// misunderstood says what is wrong with a command line. The parser speaks of its own insides where a value is missing.
+func misunderstood(err error) string {
+	text := oneLine(err)
+	flag, about, _ := strings.Cut(text, ": ")
+	if strings.HasPrefix(flag, "-") && (strings.HasSuffix(about, "(<EOL>)") || strings.HasPrefix(about, "missing value")) {
+		return flag + ": the value is missing"
+	}
+	return text
 }
 
 // newParser returns what understands command lines.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,13 +18,14 @@ type passwordFlag struct {
 	PasswordStdin bool `help:"Read the password as one line from standard input instead of asking for it."`
 }
 
-// password reads the new password of somebody: a line of standard input, or what is typed twice on the terminal.
+// password reads the new password of somebody: a line of standard input, or what is typed twice on the terminal. A person
+// is asked whatever the flag says: a line that is just read would stand there for everybody to see.
 func (f passwordFlag) password(p *program, username string) (string, error) {
-	if f.PasswordStdin {
-		return passwordLine(p)
-	}
 	terminal, ok := terminalOf(p.stdin)
-	if !ok {
+	switch {
+	case !ok && f.PasswordStdin:
+		return passwordLine(p)
+	case !ok:
 		return "", errors.New("standard input is not a terminal to ask for the password: use --password-stdin")
 	}
 	answers, err := askUnseen(p, terminal, fmt.Sprintf("New password for %s: ", printable(username)), "The same again: ")
@@ -40,10 +40,13 @@ func (f passwordFlag) password(p *program, username string) (string, error) {
 
 // passwordLine reads a password as one line: white space may be part of it.
 func passwordLine(p *program) (string, error) {
-	line, err := p.line()
-	if errors.Is(err, io.EOF) {
+	line, err := awaited(p.ctx, p.line)
+	switch {
+	case errors.Is(err, io.EOF):
 		return "", errors.New("standard input holds no password: give it as one line")
-	} else if err != nil {
+	case p.ctx.Err() != nil:
+		return "", err
+	case err != nil:
 		return "", fmt.Errorf("read the password from standard input: %w", err)
 	}
 	return line, nil
@@ -64,31 +67,20 @@ func askUnseen(p *program, terminal *os.File, questions ...string) ([]string, er
 		io.Reader
 		io.Writer
 	}{terminal, p.stderr}, "")
-	type answer struct {
-		text string
-		err  error
-	}
 	var answers []string
 	for _, question := range questions {
-		answered := make(chan answer, 1)
-		go func() {
-			text, err := lines.ReadPassword(question)
-			answered <- answer{text, err}
-		}()
-		select {
-		case a := <-answered:
-			switch {
-			case errors.Is(a.err, io.EOF): // Ctrl-C, which is no signal now, or Ctrl-D
-				return nil, errors.New("no password was given: nothing was changed")
-			case a.err != nil:
-				return nil, fmt.Errorf("read the password from the terminal: %w", a.err)
-			case utf8.RuneCountInString(a.text) >= maxTyped:
-				return nil, errors.New("the password is too long to be typed: use --password-stdin")
-			}
-			answers = append(answers, a.text)
-		case <-p.ctx.Done():
-			return nil, context.Cause(p.ctx)
+		text, err := awaited(p.ctx, func() (string, error) { return lines.ReadPassword(question) })
+		switch {
+		case errors.Is(err, io.EOF): // Ctrl-C, which is no signal now, or Ctrl-D
+			return nil, errors.New("no password was given: nothing was changed")
+		case p.ctx.Err() != nil:
+			return nil, err
+		case err != nil:
+			return nil, fmt.Errorf("read the password from the terminal: %w", err)
+		case utf8.RuneCountInString(text) >= maxTyped:
+			return nil, errors.New("the password is too long to be typed: use --password-stdin")
 		}
+		answers = append(answers, text)
 	}
 	return answers, nil
 }

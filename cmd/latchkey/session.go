@@ -124,8 +124,8 @@ type sessionEnd struct {
 	All  bool     `help:"End all sessions of the user. Long-lived tokens stay."`
 }
 
-// Validate is called by the parser.
-func (c *sessionEnd) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *sessionEnd) AfterApply() error {
 	if len(c.ID) > 0 == c.All || c.All != (c.User != "") {
 		return errors.New("say which sessions: by their ids, or by --user with --all")
 	}

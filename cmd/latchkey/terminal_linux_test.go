@@ -242,6 +242,31 @@ func TestWhoInterruptsAQuestionChangesNothing(t *testing.T) {
 	}
 }
 
+// What is read as a whole is no question, and Ctrl-C ends it as well.
+func TestWhoTypesAPolicyMayGiveUp(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "latchkey.db")
+	s := atTerminal(t, "group", "create", "Kids", "--policy", "-", "--store", store)
+	s.see("type the policy, and end it with Ctrl-D:")
+	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(); code != exitFailed || !strings.Contains(s.screen.String(), "ended by a signal") {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+}
+
+func TestAPasswordIsNeverShownAtATerminalWhateverIsAskedFor(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "latchkey.db")
+	s := atTerminal(t, "user", "add", "anna", "--password-stdin", "--store", store)
+	s.see("New password for anna: ")
+	s.enter("correct horse battery")
+	s.see("The same again: ")
+	s.enter("correct horse battery")
+	if code := s.end(); code != exitOK || strings.Contains(s.screen.String(), "correct") {
+		t.Errorf("exit code %d, and the screen shows %q", code, s.screen.String())
+	}
+}
+
 // A database that does not answer takes a minute.
 func TestWhatTakesLongIsToldAtATerminal(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

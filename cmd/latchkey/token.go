@@ -25,8 +25,8 @@ type tokenCreate struct {
 // maxDays is a hundred years.
 const maxDays = 36500
 
-// Validate is called by the parser.
-func (c *tokenCreate) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *tokenCreate) AfterApply() error {
 	if c.Name == "" {
 		return errors.New("--name: give the program a name, by which its token can be told from others")
 	}
@@ -119,8 +119,8 @@ type tokenRemove struct {
 	All  bool     `help:"Remove all tokens of the user."`
 }
 
-// Validate is called by the parser.
-func (c *tokenRemove) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *tokenRemove) AfterApply() error {
 	byUser := len(c.Name) > 0 || c.All
 	switch {
 	case len(c.ID) > 0 && (c.User != "" || byUser):

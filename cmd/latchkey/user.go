@@ -85,8 +85,8 @@ type userList struct {
 	After  string `placeholder:"ID" help:"Begin behind the user with this id."`
 }
 
-// Validate is called by the parser.
-func (c *userList) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *userList) AfterApply() error {
 	if c.Limit != nil && *c.Limit < 1 {
 		return errors.New("--limit: must be 1 or more")
 	}

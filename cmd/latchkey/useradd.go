@@ -22,8 +22,8 @@ type userAdd struct {
 	LocalOnly bool     `help:"Let the user sign in from the home network only."`
 }
 
-// Validate is called by the parser.
-func (c *userAdd) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *userAdd) AfterApply() error {
 	switch {
 	case c.NoLogin && c.PasswordStdin:
 		return errors.New("--no-login and --password-stdin contradict each other")

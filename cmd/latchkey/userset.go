@@ -33,8 +33,8 @@ type userRename struct {
 	Name string `arg:"" help:"What the user shall be called."`
 }
 
-// Validate is called by the parser.
-func (c *userRename) Validate() error { return checkName("<name>", c.Name) }
+// AfterApply is called by the parser, once nothing is missing.
+func (c *userRename) AfterApply() error { return checkName("<name>", c.Name) }
 
 // Run changes the name that people see.
 func (c *userRename) Run(p *program) error {
@@ -78,8 +78,8 @@ type userSet struct {
 	LocalOnly *bool    `negatable:"" help:"Let the user sign in from the home network only, or from anywhere."`
 }
 
-// Validate is called by the parser.
-func (c *userSet) Validate() error {
+// AfterApply is called by the parser, once nothing is missing.
+func (c *userSet) AfterApply() error {
 	if len(c.Group) == 0 && !c.NoGroups && c.LocalOnly == nil {
 		return errors.New("say what to change, with --group, --no-groups, --local-only or --no-local-only")
 	}
