@@ -253,6 +253,8 @@ func (emptyStore) Group(context.Context, string) (latchkey.Group, error) {
 	return latchkey.Group{}, latchkey.ErrNotFound
 }
 
+func (emptyStore) Groups(context.Context) ([]latchkey.Group, error) { return nil, nil }
+
 func (emptyStore) User(context.Context, string) (latchkey.User, error) {
 	return latchkey.User{}, latchkey.ErrNotFound
 }
