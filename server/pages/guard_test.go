@@ -79,6 +79,9 @@ func TestAFormThatIsNotTakenIsAnsweredWithAPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := b.do(http.MethodPost, tt.path, tt.form, "Accept-Language", "de", "Sec-Fetch-Site", tt.site)
 			p.is(tt.status, "Das hat nicht geklappt", tt.says, "Zu deinem Konto")
+			if back := p.leads("Zurück zum Formular"); (back != "") != (tt.path != "/sign-out") || back != "" && back != tt.path {
+				t.Errorf("the form is looked for at %q", back)
+			}
 			if got := p.header.Get("Cache-Control"); got != "no-store" {
 				t.Errorf("Cache-Control: %s", got)
 			}

@@ -170,8 +170,8 @@ func (p *page) all(tag string) (found []*html.Node) {
 	return found
 }
 
-// follow goes to the page that the link with this text leads to.
-func (p *page) follow(text string) *page {
+// leads is the address, with its query, to which the link with this text leads, or empty if there is none.
+func (p *page) leads(text string) string {
 	p.t.Helper()
 	for _, a := range p.all("a") {
 		if strings.Contains(readable(a), text) {
@@ -179,11 +179,20 @@ func (p *page) follow(text string) *page {
 			if err != nil {
 				p.t.Fatal(err)
 			}
-			return p.b.get(to.RequestURI())
+			return to.RequestURI()
 		}
 	}
-	p.t.Fatalf("%s has no link %q: %s", p.url, text, p.text)
-	return nil
+	return ""
+}
+
+// follow goes to the page that the link with this text leads to.
+func (p *page) follow(text string) *page {
+	p.t.Helper()
+	to := p.leads(text)
+	if to == "" {
+		p.t.Fatalf("%s has no link %q: %s", p.url, text, p.text)
+	}
+	return p.b.get(to)
 }
 
 // send fills in the form with this button, and presses it. fields are names and values in turn; the others are sent as they

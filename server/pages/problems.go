@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -97,6 +98,24 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
+// mayPass reports whether a form that was refused so may be taken when it is sent once more, from a page as it is then.
+func mayPass(err error) bool {
+	return errors.Is(err, errOutdated) || errors.Is(err, errFormTooLong) || status(err) >= http.StatusInternalServerError
+}
+
+// backToForm is the address of the page with the form that a request sends, if it sends one: all of these pages are shown
+// at the address that their form is sent to, or lead on from there.
+func backToForm(r *http.Request) (string, bool) {
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/")
+	if r.Method != http.MethodPost || !strings.HasPrefix(path, "account") && !strings.HasPrefix(path, "admin/") {
+		return "", false
+	}
+	if r.URL.RawQuery != "" {
+		path += "?" + r.URL.RawQuery
+	}
+	return web.Root(r) + path, true
+}
+
 // fail answers with a page that says what went wrong.
 func (v *visit) fail(err error) {
 	if errors.Is(err, context.Canceled) {
@@ -110,7 +129,11 @@ func (v *visit) fail(err error) {
 	if code == http.StatusServiceUnavailable {
 		v.w.Header().Set("Retry-After", "1")
 	}
-	if err := v.answer(code, "failed.html", web.View{Title: web.Say("problem.title"), Problem: told}); err != nil {
+	view := web.View{Title: web.Say("problem.title"), Problem: told}
+	if back, ok := backToForm(v.r); ok && mayPass(err) {
+		view.Unsent, view.Data = true, back
+	}
+	if err := v.answer(code, "failed.html", view); err != nil {
 		v.Logger.Error("the page for an error cannot be made", "path", v.r.URL.Path, "error", err)
 		v.w.WriteHeader(http.StatusInternalServerError)
 	}

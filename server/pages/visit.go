@@ -103,7 +103,7 @@ func (v *visit) again(name string, view web.View) error {
 }
 
 func (v *visit) answer(status int, name string, view web.View) error {
-	view.Person, view.Admin = nameOf(v.user()), v.user().IsAdmin()
+	view.Person, view.PersonID, view.Admin = nameOf(v.user()), v.user().ID, v.user().IsAdmin()
 	view.FormToken = server.FormToken(v.ctx())
 	if view.Done == nil {
 		view.Done = v.done()
@@ -158,7 +158,7 @@ func fresh(do action) action {
 	return func(v *visit) error {
 		if age := time.Since(v.session.Token.CreatedAt); age > freshFor || age < -time.Minute {
 			return v.answer(http.StatusForbidden, "again.html", web.View{
-				Title: web.Say("again.title"), Scripts: []string{"again.js"},
+				Title: web.Say("again.title"), Scripts: []string{"again.js"}, Unsent: true,
 			})
 		}
 		return do(v)

@@ -44,10 +44,15 @@ type View struct {
 	// Person is the name of who is signed in, Admin whether they may go to the pages for administrators.
 	Person string
 	Admin  bool
+	// PersonID tells one person from another, so that what one of them had typed comes back to nobody else.
+	PersonID string
 	// FormToken goes into every form, so that no other site can send it.
 	FormToken string
 	// Done says what was just done, Problem what could not be.
 	Done, Problem *Text
+	// Unsent says that the page stands in the place of the answer to a form, which was not taken. What was typed into it comes
+	// back where the form is.
+	Unsent bool
 	// Scripts are the modules that the page needs beside the one that all pages have, such as policy.js.
 	Scripts []string
 	// Data is the page's own.

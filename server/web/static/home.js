@@ -1,4 +1,5 @@
 // The way in for who is not signed in: it starts a sign-in, takes its return, and goes on to the page that was wanted.
+import { drop, keep } from "./draft.js";
 import { call, root } from "./oauth.js";
 import { Refused, accept, authorizeAddress, begin, pathOf, readCallback } from "./session.js";
 import { button, element, note, speak } from "./ui.js";
@@ -24,10 +25,14 @@ async function main() {
     return showSignIn(await exchange(callback));
   }
   if (location.hash === signedOut) {
+    drop();
     history.replaceState(null, "", root);
     return showSignIn({ kind: "info", key: "signed_out" });
   }
-  if (wanted) return location.replace(await signInAddress());
+  if (wanted) {
+    keep();
+    return location.replace(await signInAddress());
+  }
   await welcome();
 }
 

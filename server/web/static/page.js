@@ -1,4 +1,5 @@
 // What every page for people who are signed in gets on top of its HTML, all of which works without.
+import { bringBack, keep, remember } from "./draft.js";
 import { button, storeLanguage } from "./ui.js";
 
 const language = document.documentElement.lang;
@@ -26,20 +27,26 @@ if (address.searchParams.has("done")) {
 // A form that came back says what is wrong, and begins where it can be mended.
 const wrong = document.querySelector("[aria-invalid=true]") ?? document.getElementById("problem");
 
-// Nothing is sent twice. The page may be come back to, and then its buttons work again.
-addEventListener("submit", ({ target, submitter }) => {
-  if (target.dataset.sent) return;
+// Nothing is sent twice, not even where a second click comes before the first has had its effect. The button is switched
+// off a moment later, since what it says belongs to the form.
+addEventListener("submit", (event) => {
+  const { target, submitter } = event;
+  if (target.dataset.sent) return event.preventDefault();
+  target.dataset.sent = "true";
+  remember(target);
   setTimeout(() => {
-    target.dataset.sent = "true";
-    if (submitter) submitter.disabled = true;
+    if (submitter && target.dataset.sent) submitter.disabled = true;
   });
 });
-addEventListener("pageshow", () => {
+
+// Whoever comes back to the page can send the form again.
+addEventListener("pageshow", release);
+function release() {
   for (const sent of document.querySelectorAll("form[data-sent]")) {
     delete sent.dataset.sent;
     for (const one of sent.querySelectorAll("button:disabled")) one.disabled = false;
   }
-});
+}
 
 // data-copy names the element whose text is copied; without a clipboard there is no button.
 for (const one of document.querySelectorAll("button[data-copy]")) {
@@ -74,3 +81,7 @@ for (const input of document.querySelectorAll("input[type=password]")) {
   if (input.autofocus && !wrong) input.focus();
 }
 wrong?.focus();
+
+// What was typed into a form that was not taken is there again where the form is.
+if (document.querySelector("main[data-unsent]")) keep();
+else bringBack()?.focus();

@@ -1,13 +1,21 @@
 // The editor of policies: what is typed is checked as it stands, and shown what it would allow.
+import { keep, remember } from "./draft.js";
+
 const form = document.getElementById("group");
 const policy = document.getElementById("policy");
 const unchecked = document.getElementById("unchecked");
+const renew = document.getElementById("renew");
 const patience = 350; // milliseconds without a key
+const longest = 15_000; // milliseconds that an answer may take
 let wait = 0;
 let request = null;
 
-// Nobody needs to ask for what comes by itself. Enter in a field still asks, rather than save what is half written.
-for (const one of form.querySelectorAll("button[value=check]")) one.hidden = true;
+// Nobody needs to ask for what comes by itself, unless it did not come. Enter in a field still asks, rather than save what
+// is half written.
+const offerCheck = (offered) => {
+  for (const one of form.querySelectorAll("button[value=check]")) one.hidden = !offered;
+};
+offerCheck(false);
 form.addEventListener("submit", (event) => {
   if (event.submitter?.value !== "check") return;
   event.preventDefault();
@@ -32,15 +40,45 @@ async function check() {
   request?.abort();
   const mine = new AbortController();
   request = mine;
+  const late = setTimeout(() => mine.abort(), longest);
+  let status = 0;
   try {
     const answer = await fetch(form.dataset.check, { method: "POST", body: new URLSearchParams(new FormData(form)), signal: mine.signal });
-    if (!answer.ok) throw new Error(String(answer.status));
-    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    unchecked.textContent = "";
+    status = answer.status;
+    if (!answer.ok) throw new Error(String(status));
+    const checked = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (request !== mine) return;
+    show(checked);
+    explain("");
   } catch {
-    if (!mine.signal.aborted) unchecked.textContent = unchecked.dataset.text;
+    if (request === mine) explain({ 401: "ended", 403: "outdated" }[status] ?? "failed");
+  } finally {
+    clearTimeout(late);
   }
 }
+
+// explain says why there is no answer, or nothing, and offers what can be done about it. The answer to what stood there
+// before is none to what stands there now.
+function explain(why) {
+  if (why) {
+    const none = document.getElementById("policy-error");
+    none.textContent = "";
+    document.getElementById("verdict").replaceChildren(none);
+    document.getElementById("outlook").replaceChildren();
+    policy.removeAttribute("aria-invalid");
+  }
+  unchecked.textContent = why ? unchecked.dataset[why] : "";
+  offerCheck(why === "failed");
+  renew.hidden = !(why in renew.dataset);
+  if (!renew.hidden) renew.textContent = renew.dataset[why];
+}
+
+// A page that is not good any more is asked for anew, through the sign-in where that is needed.
+renew.addEventListener("click", () => {
+  remember(form);
+  keep();
+  location.reload();
+});
 
 // show changes only what is different, so that nothing is read out twice.
 function show(answer) {
