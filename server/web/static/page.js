@@ -39,8 +39,9 @@ addEventListener("submit", (event) => {
   });
 });
 
-// Whoever comes back to the page can send the form again.
+// Whoever comes back to the page, or stops waiting for an answer, can send the form again.
 addEventListener("pageshow", release);
+globalThis.navigation?.addEventListener("navigateerror", release);
 function release() {
   for (const sent of document.querySelectorAll("form[data-sent]")) {
     delete sent.dataset.sent;
