@@ -72,7 +72,7 @@ func (m *Manager) CreateLongLivedToken(
 }
 
 // maxClientName is how many bytes a client name may have: stores find long-lived tokens by it, and an index holds no more
-// than two or three thousand.
+// than two or three thousand. The name of an icon is no longer: everybody may make tokens, and they are read again and again.
 const maxClientName = 1024
 
 // newToken checks the rules of manager.md §6 that need nothing but the user.
@@ -100,6 +100,9 @@ func newToken(u User, n NewRefreshToken) (RefreshToken, error) {
 	}
 	if len(n.ClientName.Text) > maxClientName {
 		return RefreshToken{}, refuse(ErrValue, "Client_name is too long: use at most %d bytes", maxClientName)
+	}
+	if len(n.ClientIcon) > maxClientName {
+		return RefreshToken{}, refuse(ErrValue, "Client_icon is too long: use at most %d bytes", maxClientName)
 	}
 	if !n.Type.Valid() {
 		return RefreshToken{}, refuse(ErrValue, "%q is not a type of refresh token", string(n.Type))

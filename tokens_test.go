@@ -51,6 +51,8 @@ func TestRefreshTokenRules(t *testing.T) {
 		{"long name", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(strings.Repeat("x", 1024)), Type: latchkey.TokenLongLived}, "", latchkey.TokenLongLived},
 		{"longer name", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text(strings.Repeat("x", 1025)), Type: latchkey.TokenLongLived},
 			"Client_name is too long: use at most 1024 bytes", ""},
+		{"longer icon", latchkey.NewRefreshToken{UserID: anna.ID, ClientName: latchkey.Text("icon"), ClientIcon: strings.Repeat("x", 1025), Type: latchkey.TokenLongLived},
+			"Client_icon is too long: use at most 1024 bytes", ""},
 		{"unknown type", latchkey.NewRefreshToken{UserID: anna.ID, ClientID: app, Type: "other"}, `"other" is not a type of refresh token`, ""},
 	}
 	for _, tt := range tests {
