@@ -195,7 +195,7 @@ func (g *Guard) Passed(ctx context.Context, from latchkey.Origin) {
 // warn logs a failed login with the name of the address, if it has one (http-auth.md B-1). What stands in the query of
 // the URL stays out: there may be a token in it.
 func (g *Guard) warn(r *http.Request, from latchkey.Origin) {
-	args := []any{"remote", from.Addr, "url", r.URL.Path, "user_agent", r.UserAgent()}
+	args := []any{"remote", from.Addr, "url", cut(r.URL.Path), "user_agent", cut(r.UserAgent())}
 	select {
 	case g.naming <- struct{}{}:
 		named := func() {
@@ -209,6 +209,15 @@ func (g *Guard) warn(r *http.Request, from latchkey.Origin) {
 	default:
 	}
 	g.log.Warn("failed login", args...)
+}
+
+// cut leaves enough of a text to recognise it: whoever fails is not to choose how long the log gets.
+func cut(text string) string {
+	const most = 256 // bytes
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // nameOf returns the name of an address for the log, or nothing.

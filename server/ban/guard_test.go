@@ -183,6 +183,19 @@ func TestAFailureIsLogged(t *testing.T) {
 	}
 }
 
+// Whoever fails does not choose how long the log gets.
+func TestAFailureIsLoggedBriefly(t *testing.T) {
+	var log bytes.Buffer
+	g := guard(t, ban.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	r := httptest.NewRequest("POST", "/auth/login_flow/"+strings.Repeat("ü", 10_000), nil)
+	r.Header.Set("User-Agent", strings.Repeat("\x01", 20_000))
+	g.Failed(r, from("203.0.113.9"))
+	g.Close()
+	if log.Len() == 0 || log.Len() > 2000 {
+		t.Errorf("%d bytes are logged", log.Len())
+	}
+}
+
 // Requests that outlive the server's end go on failing while the guard is closed, and are logged all the same.
 func TestFailuresBesideAndBehindTheEnd(t *testing.T) {
 	log := &counted{}

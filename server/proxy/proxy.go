@@ -93,12 +93,18 @@ func addresses(line string) ([]netip.Addr, error) {
 	var chain []netip.Addr
 	for element := range strings.SplitSeq(line, ",") {
 		a, err := netip.ParseAddr(strings.TrimSpace(element))
-		if err != nil {
+		if err != nil || strings.ContainsFunc(a.Zone(), notInZone) {
 			return nil, errors.New(headerFor + " holds something that is no IP address")
 		}
 		chain = append(chain, a)
 	}
 	return chain, nil
+}
+
+// notInZone reports what no name of a network interface has. [netip.ParseAddr] takes anything for one, and addresses go into
+// the ban file and the log.
+func notInZone(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(`'"\`, r)
 }
 
 // scheme returns the scheme that the client used. There is one for all proxies, or one for each (F-7).
