@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
 
 // RouteInfo is what tests see of a row of the route table.
 type RouteInfo struct {
@@ -26,6 +30,9 @@ const (
 
 // Key is the secret of a signer, with which tests forge what it would never sign.
 func (s *Signer) Key() string { return s.key.Reveal() }
+
+// Check is what a signer says of an address at a time.
+func (s *Signer) Check(u *url.URL, now time.Time) (tokenID string, ok bool) { return s.check(u, now) }
 
 // RequireAuthUnfiltered is RequireAuth without the security filter, which would hide what the signature itself refuses.
 func (s *Server) RequireAuthUnfiltered(next http.Handler) http.Handler {

@@ -23,6 +23,8 @@ const (
 	// signatureHeader is {"alg":"HS256","typ":"JWT"}. A signature has this very header: there is no other algorithm,
 	// and nothing that could name another key (security.md 25).
 	signatureHeader = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+	// clocksDiffer is how far the clock of the node that signed may be ahead, as for access tokens.
+	clocksDiffer = 10 * time.Second
 )
 
 // Signer makes paths that work without a token for a while, such as the address of a picture, and recognises them
@@ -127,7 +129,7 @@ func (s *Signer) check(u *url.URL, now time.Time) (tokenID string, ok bool) {
 		return "", false
 	}
 	c, ok := s.decode(signature)
-	if !ok || !time.Unix(c.Expires, 0).After(now) || time.Unix(c.IssuedAt, 0).After(now) {
+	if !ok || !time.Unix(c.Expires, 0).After(now) || time.Unix(c.IssuedAt, 0).After(now.Add(clocksDiffer)) {
 		return "", false
 	}
 	if climbs(u.EscapedPath()) || c.Path != u.Path || !slices.Equal(c.Params, signedParams(u.RawQuery)) {

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -281,6 +282,28 @@ func TestSignedPathsNeverClimb(t *testing.T) {
 			t.Errorf("%s: %d", path, got)
 		}
 	}
+}
+
+// spec: security.md 26. A path that one node signed is asked for at another at once, whose clock may be a little behind.
+func TestSignaturesOfANodeWhoseClockIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for ahead, want := range map[time.Duration]bool{0: true, time.Second: true, 10 * time.Second: true, 12 * time.Second: false} {
+			signer := server.NewSigner()
+			now := time.Now()
+			time.Sleep(ahead)
+			signed, err := signer.Sign("/x", latchkey.RefreshToken{ID: "token"}, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := url.Parse(signed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := signer.Check(u, now); ok != want {
+				t.Errorf("%v ahead: %t", ahead, ok)
+			}
+		}
+	})
 }
 
 // spec: http-auth.md §10.2, "HS256"; security.md 25, 27
