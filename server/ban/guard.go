@@ -141,10 +141,11 @@ func (g *Guard) bans(ctx context.Context) map[netip.Addr]time.Time {
 	return g.read(ctx)
 }
 
-// read asks for the list. The caller holds reading.
+// read asks for the list, for everybody: whoever hangs up meanwhile does not keep it from being read. The caller holds
+// reading.
 func (g *Guard) read(ctx context.Context) map[netip.Addr]time.Time {
 	next := &snapshot{at: time.Now()}
-	bans, err := g.options.List.Bans(ctx)
+	bans, err := g.options.List.Bans(context.WithoutCancel(ctx))
 	if err != nil {
 		g.log.Error("the list of banned addresses cannot be read", "error", err)
 		if known := g.known.Load(); known != nil {

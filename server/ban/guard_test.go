@@ -157,6 +157,27 @@ func TestAListThatBrokeStillCountsAsItWas(t *testing.T) {
 	})
 }
 
+// farList is a list that is asked over a network.
+type farList struct{ ban.List }
+
+func (l farList) Bans(ctx context.Context) (map[netip.Addr]time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return l.List.Bans(ctx)
+}
+
+// Whoever is banned does not get in by hanging up while the list is read, nor keeps others from being banned.
+func TestHangingUpIsNoWayAroundTheList(t *testing.T) {
+	list, _, _ := file(t, "203.0.113.9: {banned_at: null}\n")
+	g := guard(t, ban.Options{List: farList{list}})
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if !g.Banned(ctx, from("203.0.113.9")) {
+		t.Error("let in although banned")
+	}
+}
+
 // spec: http-auth.md B-1
 func TestAFailureIsLogged(t *testing.T) {
 	var log bytes.Buffer
