@@ -25,7 +25,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, errTooLarge
 	} else if err != nil {
-		return nil, errBadRequest // it came torn or too late
+		return nil, errTorn
 	}
 	return body, nil
 }

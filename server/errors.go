@@ -140,6 +140,8 @@ var (
 	errNoRoute      = refuse(framework(http.StatusNotFound))
 	errNoMethod     = refuse(framework(http.StatusMethodNotAllowed))
 	errTooLarge     = refuse(framework(http.StatusRequestEntityTooLarge))
+	// errTorn is for a body that did not come to its end: whoever lost the connection has guessed nothing.
+	errTorn = refuse(reply{status: http.StatusBadRequest, text: "400: Bad Request", noAttempt: true})
 )
 
 // The refusals of the endpoints.

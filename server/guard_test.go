@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/server"
@@ -50,6 +53,11 @@ func TestWhatCountsAsAFailedLogin(t *testing.T) {
 			return w.form("/auth/token", "grant_type", "authorization_code", "client_id", app, "code", "x")
 		}, 400, 1, 0},
 		{"token endpoint, too large", func() answer { return w.form("/auth/token", "x", strings.Repeat("x", server.MaxBody)) }, 413, 0, 0},
+		{"token endpoint, cut off", func() answer {
+			rec := httptest.NewRecorder()
+			w.server.ServeHTTP(rec, httptest.NewRequest("POST", "/auth/token", iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return answer{status: rec.Code}
+		}, 400, 0, 0},
 		{"start, no JSON", func() answer { return w.post("/auth/login_flow", "{") }, 400, 0, 0},
 		{"start, wrong schema", func() answer { return w.post("/auth/login_flow", "{}") }, 400, 0, 0},
 		{"start", func() answer { return w.post("/auth/login_flow", start("")) }, 200, 0, 0},
