@@ -15,7 +15,7 @@ import (
 // porter is a provider that lets everybody in as the same person without a form, until it is told not to.
 type porter struct {
 	closed     atomic.Bool // offers itself to nobody
-	refuses    atomic.Bool // refuses refresh tokens
+	refuses    atomic.Bool // refuses refresh tokens; those of people from nobody knows where it always refuses
 	credential atomic.Pointer[latchkey.Credentials]
 }
 
@@ -42,8 +42,8 @@ func (*porter) UserMeta(context.Context, latchkey.Credentials) (latchkey.UserMet
 
 func (p *porter) Available(addr netip.Addr) bool { return !p.closed.Load() && addr.IsValid() }
 
-func (p *porter) ValidateRefreshToken(context.Context, latchkey.RefreshToken, netip.Addr) error {
-	if p.refuses.Load() {
+func (p *porter) ValidateRefreshToken(_ context.Context, _ latchkey.RefreshToken, remote netip.Addr) error {
+	if p.refuses.Load() || !remote.IsValid() {
 		return &latchkey.Error{Kind: latchkey.ErrDenied, Text: "The porter does not know this address"}
 	}
 	return nil

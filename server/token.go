@@ -85,7 +85,7 @@ func (s *Server) redeem(r *http.Request, in form) (grant, error) {
 	if err != nil {
 		return grant{}, goneAsCode(err)
 	}
-	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.Addr)
+	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.PersonAddr())
 	if err != nil {
 		// Nobody will ever learn this refresh token (T-3). It goes even when the client hung up.
 		gone := s.manager.RemoveRefreshToken(context.WithoutCancel(ctx), refresh.ID)
@@ -122,7 +122,7 @@ func (s *Server) refresh(r *http.Request, in form) (reply, error) {
 	if err := user.MayAuthenticate(&from); err != nil {
 		return reply{}, err
 	}
-	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.Addr)
+	access, err := s.manager.CreateAccessToken(ctx, refresh.ID, from.PersonAddr())
 	if err != nil {
 		return reply{}, goneAsGrant(err)
 	}

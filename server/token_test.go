@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -314,6 +315,9 @@ func TestRefreshingIsRefusedToWhoMayNotSignIn(t *testing.T) {
 	}
 	refreshing(refresh).is(t, 403, denied("The porter does not know this address"))
 	p.refuses.Store(false)
+	w.from.Store(&latchkey.Origin{Addr: netip.MustParseAddr("127.0.0.1"), Tunnel: true}) // the address of the relay
+	refreshing(refresh).is(t, 403, denied("The porter does not know this address"))
+	w.from.Store(nil)
 	if a := refreshing(refresh); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
