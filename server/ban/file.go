@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -63,10 +64,26 @@ func (f *File) Ban(_ context.Context, addr netip.Addr, at time.Time) error {
 	if _, ok := f.bans[addr]; ok {
 		return nil // B-11
 	}
-	if err := appendDurably(f.path, entry(addr, at)); err != nil {
+	text := entry(addr, at)
+	if err := appendDurably(f.path, text); err != nil {
 		return fmt.Errorf("ban %v: %w", addr, err)
 	}
-	return f.refresh()
+	return f.grown(addr, at, int64(len(text)))
+}
+
+// grown notes an entry that was put behind the file. The rest is read again only when somebody else changed it, too: whoever
+// has many addresses could keep the server busy with reading a list that they make longer and longer. The caller holds mu.
+func (f *File) grown(addr netip.Addr, at time.Time, by int64) error {
+	now, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	if f.seen == nil || !os.SameFile(f.seen, now) || now.Size() != f.seen.Size()+by {
+		return f.refresh()
+	}
+	f.seen, f.bans = now, maps.Clone(f.bans) // whoever was given the list goes on reading it
+	f.bans[addr] = at.UTC().Truncate(time.Microsecond)
+	return nil
 }
 
 // Lift implements [List]. Everything else in the file stays as it is, comments too.

@@ -135,6 +135,32 @@ house.example: {banned_at: null}
 	}
 }
 
+// A list that somebody makes long, which takes no more than many addresses, is not read again for each of them.
+func TestTheListIsNotReadAgainForItsOwnEntries(t *testing.T) {
+	list, path, log := file(t, "203.0.113.1: never\n203.0.113.2:\n  banned_at: null\n")
+	given := bans(t, list)
+	for _, a := range []netip.Addr{stranger, another} {
+		if err := list.Ban(t.Context(), a, since); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "left out"); n != 1 || len(given) != 1 {
+		t.Errorf("read %d times, and what was given grew to %v", n, given)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(string(text), "203.0.113.2", "203.0.113.33", 1)) // with an editor
+	if err := list.Ban(t.Context(), netip.MustParseAddr("203.0.113.4"), since); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"203.0.113.4", "203.0.113.9", "203.0.113.33", "2001:db8::9"}
+	if got := addresses(t, list); !slices.Equal(got, want) {
+		t.Errorf("banned are %v, want %v", got, want)
+	}
+}
+
 func TestABanEndsWithItsEntry(t *testing.T) {
 	const rest = "# mine\n203.0.113.8:\n  banned_at: null # known\n\n\n# the last\n203.0.113.7:\n  banned_at: null\n"
 	list, path, _ := file(t, rest)
