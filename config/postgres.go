@@ -2,6 +2,8 @@ package config
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -15,7 +17,14 @@ func openPostgres(ctx context.Context, c Config) (latchkey.Store, error) {
 	if c.SealKey != "" {
 		options = append(options, postgres.WithSealKey([]byte(c.SealKey.Reveal())))
 	}
-	return noNil(postgres.Open(ctx, c.Store.Scheme+":"+c.Store.Path, options...))
+	if c.MustExist {
+		options = append(options, postgres.WithExisting())
+	}
+	store, err := noNil(postgres.Open(ctx, c.Store.Scheme+":"+c.Store.Path, options...))
+	if errors.Is(err, postgres.ErrNoHouse) {
+		return nil, fmt.Errorf("database %s: %w: check the address, or make the first account with `latchkey user add`", c.Store, err)
+	}
+	return store, err
 }
 
 // withoutSecrets returns an address of a database without its password and its parameters, among which may be one.

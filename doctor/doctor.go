@@ -58,6 +58,8 @@ type Options struct {
 	Now func() time.Time
 	// Addresses returns those of this machine; nil to ask the system.
 	Addresses func() ([]netip.Addr, error)
+	// LookUp returns the addresses of a name; nil to ask the system.
+	LookUp func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Space returns how many bytes are free where a path is, and how many there are; nil to ask the system.
 	Space func(path string) (free, total uint64, err error)
 }
@@ -70,6 +72,11 @@ func Examine(ctx context.Context, c config.Config, o Options) []Finding {
 	if o.Addresses == nil {
 		o.Addresses = interfaceAddresses
 	}
+	if o.LookUp == nil {
+		o.LookUp = func(ctx context.Context, name string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		}
+	}
 	if o.Space == nil {
 		o.Space = space
 	}
@@ -78,7 +85,7 @@ func Examine(ctx context.Context, c config.Config, o Options) []Finding {
 	found := e.store(ctx)
 	e.people(found)
 	e.clock(found)
-	e.network()
+	e.network(ctx)
 	e.signIn()
 	e.bans(found)
 	e.files()

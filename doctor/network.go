@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
@@ -16,16 +18,13 @@ import (
 )
 
 // network looks at where the server can be reached, and through what.
-func (e *examination) network() {
+func (e *examination) network(ctx context.Context) {
 	host, port, err := net.SplitHostPort(e.config.Listen)
 	if err != nil {
 		e.add(Network, Error, "write host:port", "%s is no address to listen on", e.config.Listen)
 		return
 	}
-	reach, err := e.reach(host)
-	if err != nil {
-		e.add(Network, Warning, "", "the addresses of this machine are not known: %v", err)
-	}
+	reach := e.reach(ctx, host)
 	proxies := e.config.HTTP.TrustedProxies
 	if ignored := e.config.HTTP.IgnoredProxies; len(ignored) > 0 {
 		e.add(Network, Warning, "set use_x_forwarded_for to true if these are your proxies, or remove trusted_proxies",
@@ -48,23 +47,55 @@ func (e *examination) network() {
 	e.or(Network, "%s can be reached from this machine alone", e.config.Listen)
 }
 
-// reach returns the addresses at which the server listens. A name is looked up by whoever serves, and not here.
-func (e *examination) reach(host string) ([]netip.Addr, error) {
-	if host == "localhost" {
-		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+// lookUpAtMost is how long the look-up of a name may take.
+const lookUpAtMost = 5 * time.Second
+
+// mendListen is the advice about an address that cannot be listened on.
+const mendListen = "choose an address of this machine, such as 127.0.0.1:8123, or :8123 for all of them"
+
+// reach returns the addresses at which the server listens, as far as they are known.
+func (e *examination) reach(ctx context.Context, host string) []netip.Addr {
+	all, err := e.Addresses()
+	if err != nil {
+		e.add(Network, Warning, "", "the addresses of this machine are not known: %v", err)
+	}
+	switch host {
+	case "", "::":
+		return all
+	case "0.0.0.0":
+		return slices.DeleteFunc(all, func(a netip.Addr) bool { return !a.Is4() })
+	case "localhost":
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	}
 	addr, err := netip.ParseAddr(host)
-	if err == nil && !addr.IsUnspecified() {
-		return []netip.Addr{addr.Unmap()}, nil
+	if err != nil {
+		if addr, err = e.lookUp(ctx, host); err != nil {
+			e.add(Network, Error, mendListen, "%s cannot be listened on: %v", e.config.Listen, err)
+			return nil
+		}
 	}
-	if err != nil && host != "" {
-		return nil, fmt.Errorf("%q is a name", host)
+	addr = addr.Unmap()
+	if len(all) > 0 && !addr.IsLoopback() && !slices.Contains(all, addr.WithZone("")) {
+		// Another program may bring it later, or this is not the machine that serves.
+		e.add(Network, Warning, mendListen, "%s cannot be listened on here: %v is no address of this machine now", e.config.Listen, addr)
 	}
-	all, err := e.Addresses()
-	if err != nil || host != "0.0.0.0" {
-		return all, err
+	return []netip.Addr{addr}
+}
+
+// lookUp returns the address of a name that serve would listen on: one of version 4 before others.
+func (e *examination) lookUp(ctx context.Context, name string) (netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookUpAtMost)
+	defer cancel()
+	found, err := e.LookUp(ctx, name)
+	if err != nil || len(found) == 0 {
+		return netip.Addr{}, fmt.Errorf("%q is no address, and no name that has one", name)
 	}
-	return slices.DeleteFunc(all, func(a netip.Addr) bool { return !a.Is4() }), nil
+	for _, addr := range found {
+		if addr.Unmap().Is4() {
+			return addr, nil
+		}
+	}
+	return found[0], nil
 }
 
 // isPublic reports whether an address may be reached from anywhere.

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -30,7 +31,9 @@ func TestWhatIsSaidOfTheNetwork(t *testing.T) {
 		"this machine":       {func(*config.Config) {}, doctor.OK, "from this machine alone"},
 		"this machine, IPv6": {func(c *config.Config) { c.Listen = "[::1]:8123" }, doctor.OK, "from this machine alone"},
 		"by its name":        {func(c *config.Config) { c.Listen = "localhost:8123" }, doctor.OK, "from this machine alone"},
-		"by another name":    {func(c *config.Config) { c.Listen = "house:8123" }, doctor.Warning, `"house" is a name`},
+		"by another name":    {func(c *config.Config) { c.Listen = "house:8123" }, doctor.Note, "house:8123 can be reached from the home network"},
+		"by a name of none":  {func(c *config.Config) { c.Listen = "nope:8123" }, doctor.Error, `nope:8123 cannot be listened on: "nope" is no address, and no name`},
+		"elsewhere":          {func(c *config.Config) { c.Listen = "192.168.1.99:8123" }, doctor.Warning, "192.168.1.99 is no address of this machine now"},
 		"at home":            {func(c *config.Config) { c.Listen = ":8123" }, doctor.Note, "from the home network"},
 		"no address":         {func(c *config.Config) { c.Listen = "8123" }, doctor.Error, "no address to listen on"},
 		"public":             {func(c *config.Config) { c.Listen = "203.0.113.9:80" }, doctor.Warning, "from the internet at 203.0.113.9"},
@@ -63,6 +66,12 @@ func TestWhatIsSaidOfTheNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, o := healthy(t)
 			test.set(&c)
+			o.LookUp = func(_ context.Context, name string) ([]netip.Addr, error) {
+				if name != "house" {
+					return nil, errors.New("no such host")
+				}
+				return []netip.Addr{netip.MustParseAddr("fe80::1"), netip.MustParseAddr("192.168.1.10")}, nil
+			}
 			findings := doctor.Examine(t.Context(), c, o)
 			expect(t, findings, doctor.Network, test.s, test.says)
 			others := slices.DeleteFunc(findings, func(f doctor.Finding) bool { return f.Part != doctor.Network })

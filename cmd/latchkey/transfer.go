@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 	"github.com/seed-6a977b3d/latchkey/config"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
+	"github.com/seed-6a977b3d/latchkey/store/postgres"
 	"github.com/seed-6a977b3d/latchkey/transfer"
 )
 
@@ -72,12 +74,11 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 		return fmt.Errorf("%s is only followed, and nothing is ever written there: stop Home Assistant, and leave out ?mode=follow",
 			target.Store)
 	}
-	if !config.StoreExists(source) {
-		return fmt.Errorf("%s %w, and nothing was copied: check the address", source.Store, errMissing)
-	}
 	source.MustExist, source.ReadOnly = true, true
 	from, err := openStore(p, source)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) && !config.StoreExists(source) || errors.Is(err, postgres.ErrNoHouse) {
+		return fmt.Errorf("%s %w, and nothing was copied: check the address", source.Store, errMissing)
+	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
@@ -93,7 +94,9 @@ func (c *transferFlags) copy(p *program, source, target config.Config) (err erro
 		return c.plan(p, from, emptyAt(target))
 	}
 	to, err := openStore(p, target)
-	if err != nil {
+	if c.DryRun && errors.Is(err, postgres.ErrNoHouse) {
+		return c.plan(p, from, emptyAt(target))
+	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()

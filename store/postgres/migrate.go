@@ -17,8 +17,9 @@ import (
 const migrationLock = 0x6c6b6d67
 
 // migrate brings the tables to the newest version in one transaction. Of several nodes that start at the same time one
-// does it, and the others wait, no longer than they would for the database itself.
-func (s *Store) migrate(ctx context.Context, patience time.Duration) error {
+// does it, and the others wait, no longer than they would for the database itself. Where there have to be tables, none are
+// made.
+func (s *Store) migrate(ctx context.Context, patience time.Duration, existing bool) error {
 	// Each statement sees what was committed before it, by whoever held the lock.
 	w, err := s.begin(ctx, sql.LevelReadCommitted)
 	if err != nil {
@@ -31,6 +32,9 @@ func (s *Store) migrate(ctx context.Context, patience time.Duration) error {
 	version, err := s.tableVersion(ctx, w)
 	if err != nil {
 		return err
+	}
+	if existing && version == 0 {
+		return ErrNoHouse
 	}
 	steps := migrations()
 	if version > len(steps) {

@@ -67,6 +67,7 @@ type options struct {
 	sealKey  []byte
 	within   time.Duration
 	patience time.Duration
+	existing bool
 	log      *slog.Logger
 }
 
@@ -80,8 +81,14 @@ func WithTimeout(d time.Duration) Option { return func(o *options) { o.within = 
 // WithPatience changes how long Open waits for PostgreSQL to come up, a minute unless set.
 func WithPatience(d time.Duration) Option { return func(o *options) { o.patience = d } }
 
+// WithExisting refuses a database in which no house was begun, with [ErrNoHouse], and makes nothing there.
+func WithExisting() Option { return func(o *options) { o.existing = true } }
+
 // WithLogger gives what is noteworthy to a logger other than [slog.Default].
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// ErrNoHouse says that no house was begun in a database.
+var ErrNoHouse = errors.New("no house was begun there")
 
 // errNoKey says that there is nothing to seal with.
 var errNoKey = errors.New("a key is needed that seals the secrets in the database: set LATCHKEY_SEAL_KEY, on all nodes alike, " +
@@ -126,7 +133,9 @@ func Open(ctx context.Context, address string, opts ...Option) (_ *Store, err er
 	if err := s.wait(ctx, o.patience); err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx, o.patience); err != nil {
+	if err := s.migrate(ctx, o.patience, o.existing); errors.Is(err, ErrNoHouse) {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("prepare the database: %w", err)
 	}
 	s.compareClocks(ctx)
