@@ -83,6 +83,9 @@ func ParseStore(text string) (StoreAddress, error) {
 			return StoreAddress{}, errors.New("a store in memory would forget everything: " + advice)
 		case path == "":
 			return StoreAddress{}, errors.New("the path of the store is missing: " + advice)
+		case strings.HasPrefix(path, "~"+string(filepath.Separator)):
+			return StoreAddress{}, fmt.Errorf("the path of the store begins with ~, which nobody replaces behind %s: write "+
+				"the whole path, or \"%s:$HOME/…\" in a shell", scheme+":", scheme)
 		}
 		if scheme == SchemeHass {
 			return parseHass(path)

@@ -52,12 +52,16 @@ func Strays(environ []string) []Stray {
 	return found
 }
 
-// others reports whether a variable is somebody else's: of the tests of this program, or what Kubernetes tells every
-// program about a service with the name latchkey.
+// others reports whether a variable is somebody else's: of the tests and benchmarks of this program, or what Kubernetes
+// tells every program about a service with the name latchkey.
 func others(name, value string) bool {
 	rest := strings.TrimPrefix(name, EnvironmentPrefix)
-	return strings.HasPrefix(rest, "TEST_") || strings.HasPrefix(rest, "SERVICE_") || strings.HasPrefix(rest, "PORT_") ||
-		rest == "PORT" && strings.Contains(value, "://")
+	for _, theirs := range []string{"TEST_", "BENCH_", "SERVICE_", "PORT_"} {
+		if strings.HasPrefix(rest, theirs) {
+			return true
+		}
+	}
+	return rest == "PORT" && strings.Contains(value, "://")
 }
 
 // nearest returns what a name is most like, or nothing if it is like none: a few slips away, or a part of the other.

@@ -40,7 +40,8 @@ func TestStrayVariablesAreFoundWithWhatIsMeant(t *testing.T) {
 func TestWhatIsReadAndWhatIsOthersIsNotStray(t *testing.T) {
 	environ := []string{
 		"", "=C:=C:\\", "LATCHKEY", "LATCHKEYS_LISTEN=x", "PATH=/bin",
-		"LATCHKEY_TEST_POSTGRES=postgres://127.0.0.1", "LATCHKEY_SERVICE_HOST=10.0.0.1", "LATCHKEY_SERVICE_PORT_HTTP=8123",
+		"LATCHKEY_TEST_POSTGRES=postgres://127.0.0.1", "LATCHKEY_BENCH_USERS=7",
+		"LATCHKEY_SERVICE_HOST=10.0.0.1", "LATCHKEY_SERVICE_PORT_HTTP=8123",
 		"LATCHKEY_PORT=tcp://10.0.0.1:8123", "LATCHKEY_PORT_8123_TCP_ADDR=10.0.0.1",
 	}
 	for _, name := range config.Variables() {

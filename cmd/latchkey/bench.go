@@ -32,6 +32,7 @@ func (c *benchSeed) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	settings.MakeFolder = true
 	store, err := openStore(p, settings)
 	if err != nil {
 		return err

@@ -77,7 +77,21 @@ func exitOf(err error) (code int, say string) {
 // oneLine returns the text of an error that may be made of several. What it quotes may be anybody's, and must not play
 // tricks with a terminal.
 func oneLine(err error) string {
-	return printable(strings.ReplaceAll(err.Error(), "\n", "; "))
+	var b strings.Builder
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "":
+			continue
+		case b.Len() == 0:
+		case strings.HasSuffix(b.String(), ":"): // what follows is indented below
+			b.WriteString(" ")
+		default:
+			b.WriteString("; ")
+		}
+		b.WriteString(line)
+	}
+	return printable(b.String())
 }
 
 // exitHelp is the table of the exit codes as lines of text.

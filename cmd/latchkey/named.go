@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,33 @@ func groupIDs(ctx context.Context, m *latchkey.Manager, names []string) ([]strin
 		ids = append(ids, g.ID)
 	}
 	return ids, nil
+}
+
+// callGroups returns what people call the groups with these ids: those that are built in by the id, the others by the name,
+// unless several have it. Either names the group on the command line.
+func callGroups(ctx context.Context, m *latchkey.Manager) (call func(ids []string) []string, err error) {
+	groups, err := m.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	taken := map[string]int{}
+	for _, g := range groups {
+		taken[g.ID]++ // an id counts before a name
+		taken[g.Name.Text]++
+	}
+	names := map[string]string{}
+	for _, g := range groups {
+		if !g.SystemGenerated && g.Name.Text != "" && taken[g.Name.Text] == 1 {
+			names[g.ID] = g.Name.Text
+		}
+	}
+	return func(ids []string) []string {
+		var called []string
+		for _, id := range ids {
+			called = append(called, cmp.Or(names[id], id))
+		}
+		return called
+	}, nil
 }
 
 // list says which groups there are, with their names and ids; of many only the first.

@@ -1,11 +1,24 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
 
 // Programs name their tokens as they like, over the WebSocket: one with a very long name does not make every row as wide.
+func TestAnErrorOfSeveralLinesIsToldInOne(t *testing.T) {
+	for text, want := range map[string]string{
+		"one":                            "one",
+		"one\ntwo":                       "one; two",
+		"not reached:\n\tone\n\ttwo\n\n": "not reached: one; two",
+	} {
+		if got := oneLine(errors.New(text)); got != want {
+			t.Errorf("%q is told as %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestALongCellDoesNotWidenTheTable(t *testing.T) {
 	long := strings.Repeat("é", 100_000)
 	var b strings.Builder

@@ -61,9 +61,9 @@ func describe(u latchkey.User) userRow {
 	return row
 }
 
-func (r userRow) cells() []string {
+func (r userRow) cells(call func([]string) []string) []string {
 	return []string{
-		r.ID, r.Username.Text, r.Name.Text, yes(r.IsOwner), yes(r.IsActive), strings.Join(r.GroupIDs, ","),
+		r.ID, r.Username.Text, r.Name.Text, yes(r.IsOwner), yes(r.IsActive), strings.Join(call(r.GroupIDs), ", "),
 		yes(r.LocalOnly), yes(r.SystemGenerated),
 	}
 }
@@ -109,8 +109,13 @@ func (c *userList) Run(p *program) (err error) {
 			}
 		}
 	}
+	call, err := callGroups(p.ctx, running.Manager)
+	if err != nil {
+		return err
+	}
+	cells := func(r userRow) []string { return r.cells(call) }
 	headings := []string{"ID", "USERNAME", "NAME", "OWNER", "ACTIVE", "GROUPS", "LOCAL ONLY", "SYSTEM"}
-	if err := printList(p, c.jsonFlag, headings, "users", rows, userRow.cells); err != nil {
+	if err := printList(p, c.jsonFlag, headings, "users", rows, cells); err != nil {
 		return err
 	}
 	if c.Limit != nil && n == *c.Limit {
@@ -201,13 +206,17 @@ func (c *userShow) Run(p *program) (err error) {
 			enabled = append(enabled, module.Name)
 		}
 	}
+	call, err := callGroups(p.ctx, running.Manager)
+	if err != nil {
+		return err
+	}
 	t := newTable(p.stdout)
 	t.row("ID", u.ID)
 	t.row("Username", details.Username.Text)
 	t.row("Name", u.Name.Text)
 	t.row("Owner", yes(u.IsOwner))
 	t.row("Active", yes(u.IsActive))
-	t.row("Groups", strings.Join(u.GroupIDs, ", "))
+	t.row("Groups", strings.Join(call(u.GroupIDs), ", "))
 	t.row("Local only", yes(u.LocalOnly))
 	t.row("System", yes(u.SystemGenerated))
 	t.row("Signs in by", strings.Join(logins, ", "))

@@ -63,7 +63,11 @@ func (c *userAdd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	role := "in the group " + strings.Join(u.GroupIDs, ", ")
+	call, err := callGroups(p.ctx, running.Manager)
+	if err != nil {
+		return err
+	}
+	role := "in the group " + strings.Join(call(u.GroupIDs), ", ")
 	if u.IsOwner {
 		role += ", as the owner"
 	}

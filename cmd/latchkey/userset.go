@@ -107,7 +107,11 @@ func (c *userSet) Run(p *program) error {
 		}
 		groups := "in no group"
 		if len(changed.GroupIDs) > 0 {
-			groups = "in the group " + strings.Join(changed.GroupIDs, ", ")
+			call, err := callGroups(p.ctx, r.Manager)
+			if err != nil {
+				return err
+			}
+			groups = "in the group " + strings.Join(call(changed.GroupIDs), ", ")
 		}
 		return c.printUser(p, changed, "%s is %s, and signs in %s", label(u), printable(groups), where)
 	})
