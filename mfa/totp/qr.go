@@ -3,6 +3,7 @@ package totp
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"rsc.io/qr"
 
@@ -23,7 +24,26 @@ func URL(name latchkey.NullString, secret string) string {
 	case account == "":
 		account = "Secret"
 	}
-	return "otpauth://totp/" + issuer + ":" + escape(account) + "?secret=" + escape(secret) + "&issuer=" + issuer
+	return "otpauth://totp/" + issuer + ":" + label(account) + "?secret=" + escape(secret) + "&issuer=" + issuer
+}
+
+// maxLabel is how many bytes the escaped account may have, so that the whole address fits into a QR code. A name in letters
+// beyond ASCII takes six or nine for each.
+const maxLabel = 1000
+
+// label is an escaped name, or as many of its characters as there is room for.
+func label(name string) string {
+	var b strings.Builder
+	for name != "" {
+		_, length := utf8.DecodeRuneInString(name)
+		character := escape(name[:length])
+		if b.Len()+len(character) > maxLabel {
+			break
+		}
+		b.WriteString(character)
+		name = name[length:]
+	}
+	return b.String()
 }
 
 // escape writes everything but the unreserved characters of RFC 3986, and the slash, as %XX.
@@ -53,7 +73,7 @@ const (
 func NewQRCode(text string) (QRCode, error) {
 	code, err := qr.Encode(text, qr.H)
 	if err != nil {
-		return QRCode{}, fmt.Errorf("make a QR code of %d bytes; is the user's name very long? %w", len(text), err)
+		return QRCode{}, fmt.Errorf("make a QR code of %d bytes, which are too many: %w", len(text), err)
 	}
 	code.Scale = scale
 	return QRCode{code}, nil

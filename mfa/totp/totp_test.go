@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -411,11 +413,24 @@ func TestSetUpDialogue(t *testing.T) {
 	})
 }
 
-// A name that leaves no room in the QR code is an error with advice.
-func TestSetUpRefusesEndlessNames(t *testing.T) {
+// A name that leaves no room in the QR code is shown by apps as far as there is room.
+func TestSetUpWithNamesWithoutEnd(t *testing.T) {
 	m := newModule(t, newStore(t))
-	u := latchkey.User{ID: anna, Name: latchkey.Text(string(make([]byte, 2000)))}
-	if _, result, err := m.SetUpStep(t.Context(), u, flow.New(flow.Context{}), nil); err == nil {
-		t.Errorf("result = %v", result)
+	for _, name := range []string{strings.Repeat("木", 200), strings.Repeat("x", 2000), string(make([]byte, 2000)), strings.Repeat("é", 1<<20)} {
+		u := latchkey.User{ID: anna, Name: latchkey.Text(name)}
+		_, result, err := m.SetUpStep(t.Context(), u, flow.New(flow.Context{}), nil)
+		form, ok := result.(flow.Form)
+		if !ok {
+			t.Errorf("%.10q: %v, %v", name, result, err)
+			continue
+		}
+		address, err := url.Parse(form.Placeholders["url"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := strings.TrimPrefix(address.Path, "/Home Assistant:")
+		if !strings.HasPrefix(name, shown) || len(shown) < 300 || address.Query().Get("secret") == "" {
+			t.Errorf("%.10q is shown as %q in %v", name, shown, address)
+		}
 	}
 }
