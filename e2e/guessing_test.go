@@ -48,12 +48,18 @@ func guess(nodes []*node, n int, from, username, password string) (status int, p
 func TestGuessingIsCountedByAllNodes(t *testing.T) {
 	at, nodes := threeNodes(t)
 	cli(t, at, password, "user", "add", "bob", "--password-stdin")
-	const stranger, another = "203.0.113.7", "203.0.113.8"
+	const stranger, another, third = "203.0.113.7", "203.0.113.8", "203.0.113.9"
 	for n := range 5 { // as many as are free, in other writings of one name
 		name := []string{"anna", "ANNA", "Anna"}[n%3]
 		if status, problem := guess(nodes, n, stranger, name, "wrong "+password); problem != "invalid_auth" {
 			t.Errorf("guess %d: %d %v", n, status, problem)
 		}
+	}
+	for n := range 3 { // the delay doubles each time, and is then longer than the slowest machine takes for what follows
+		until(t, "another password is looked at", func() bool {
+			_, problem := guess(nodes, n, third, "anna", "wrong "+password)
+			return problem == "invalid_auth"
+		})
 	}
 	for n := range nodes { // also the right one, and from elsewhere: it is the account that is guessed at
 		if status, problem := guess(nodes, n, another, "anna", password); problem != "too_many_attempts" {
