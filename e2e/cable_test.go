@@ -17,6 +17,7 @@ type cable struct {
 
 	flow  sync.RWMutex // held by who freezes the line
 	slow  atomic.Int64 // how much later everything arrives, as a duration
+	meek  atomic.Bool  // nobody is asked to give up what is under way
 	mu    sync.Mutex
 	down  bool
 	ends  map[net.Conn]struct{}
@@ -60,10 +61,16 @@ func (c *cable) accept() {
 		}
 		c.tasks.Go(func() { c.carry(near, far, func([]byte) bool { return true }) })
 		c.tasks.Go(func() {
-			c.carry(far, near, func(b []byte) bool { return !bytes.Contains(b, []byte(`LISTEN "latchkey`)) || c.listens(near) })
+			c.carry(far, near, func(b []byte) bool {
+				return !(c.meek.Load() && bytes.HasPrefix(b, cancelRequest)) &&
+					(!bytes.Contains(b, []byte(`LISTEN "latchkey`)) || c.listens(near))
+			})
 		})
 	}
 }
+
+// cancelRequest is how a message begins that asks PostgreSQL to give up what is under way on another connection.
+var cancelRequest = []byte{0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e}
 
 // hold remembers both ends of a connection, unless the line is cut.
 func (c *cable) hold(ends ...net.Conn) bool {
