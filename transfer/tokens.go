@@ -55,6 +55,9 @@ func (c *copier) tokensOf(ctx context.Context, p person) error {
 	return nil
 }
 
+// tokenName is what no two long-lived tokens have in common, but for those that have no name.
+type tokenName struct{ userID, name string }
+
 func kindOf(t latchkey.RefreshToken) string {
 	if t.Type == latchkey.TokenLongLived {
 		return "token"
@@ -68,13 +71,17 @@ func (c *copier) newToken(ctx context.Context, item Item, t latchkey.RefreshToke
 		item.Action, item.Note = Leave, why
 		return item, nil
 	}
-	if t.Type == latchkey.TokenLongLived {
+	if t.Type == latchkey.TokenLongLived && t.ClientName != "" {
 		_, err := c.to.LongLivedToken(ctx, t.UserID, t.ClientName)
-		if free, err := missing(err); err != nil {
+		free, err := missing(err)
+		if err != nil {
 			return item, err
-		} else if !free {
+		}
+		name := tokenName{t.UserID, t.ClientName}
+		if !free || c.names[name] {
 			return leave(nameTaken)
 		}
+		c.names[name] = true
 	}
 	if t.Secret == "" {
 		if t.Type != latchkey.TokenLongLived {

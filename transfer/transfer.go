@@ -58,7 +58,7 @@ func Plan(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Option
 
 // plan plans against a store as it is within a transaction.
 func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o Options) ([]Item, error) {
-	c := copier{from: from, to: now, options: o, records: map[string]bool{}}
+	c := copier{from: from, to: now, options: o, records: map[string]bool{}, names: map[tokenName]bool{}}
 	c.keeper, _ = to.(PasswordKeeper)
 	c.noter, _ = to.(ModuleNoter)
 	for _, part := range []func(context.Context) error{c.groups, c.users, c.loose, c.tokens, c.onboarding, c.kept} {
@@ -115,6 +115,7 @@ type copier struct {
 	items    []Item
 	people   []person        // who travels
 	records  map[string]bool // the usernames of the passwords that were looked at
+	names    map[tokenName]bool
 }
 
 // person is a user whose tokens are still to be looked at.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -204,6 +205,32 @@ func TestWhatCannotTravelIsSaid(t *testing.T) {
 }
 
 // Recovery codes go from store to store, into Home Assistant's folder and out of it, and none comes back that was used.
+// Files that somebody edited may hold two tokens of one name, of which other stores keep one.
+func TestTwoTokensOfOneName(t *testing.T) {
+	token := `{"id": %q, "user_id": "u", "client_id": null, "client_name": "logger", "token_type": "long_lived_access_token",
+		"created_at": "2026-01-02T03:04:05+00:00", "access_token_expiration": 1800.0, "token": %q, "jwt_key": "k"}`
+	dir := t.TempDir()
+	auth := fmt.Sprintf(`{"version": 1, "data": {"users": [{"id": "u", "is_owner": true, "is_active": true, "name": "Anna",
+		"system_generated": false}], "credentials": [], "refresh_tokens": [`+token+","+token+"]}}", "t1", "s1", "t2", "s2")
+	if err := os.WriteFile(filepath.Join(dir, "auth"), []byte(auth), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from, err := hassfile.Read(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := open(t)
+	planned, err := transfer.Plan(t.Context(), from, to, options())
+	if want := "add user u\nadd token t1\nleave token t2\n"; err != nil || lines(planned) != want {
+		t.Errorf("planned %s, %v", lines(planned), err)
+	}
+	for range 2 {
+		if done, err := transfer.Copy(t.Context(), from, to, options()); err != nil || !strings.Contains(lines(done), "leave token t2\n") {
+			t.Errorf("done %s, %v", lines(done), err)
+		}
+	}
+}
+
 func TestRecoveryCodesTravel(t *testing.T) {
 	from := furnished(t)
 	folder, err := hassfile.Open(t.Context(), t.TempDir())
