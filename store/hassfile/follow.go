@@ -232,9 +232,10 @@ func (e *userEntry) same(before *userEntry) bool {
 	return alike || reflect.DeepEqual(e.User, before.User)
 }
 
-// tidy removes the shadows of users and credentials that are gone, and so the sessions that they led to.
+// tidy removes the shadows of users and credentials that are gone, and so the sessions that they led to. Who is deactivated
+// loses the sessions alone: the recovery codes are good again when Home Assistant lets the person in again.
 func (f *Follower) tidy(ctx context.Context, s *state) error {
-	var gone, lost []string
+	var gone, lost, ended []string
 	after := ""
 	for {
 		page, err := f.store.Users(ctx, after, 1000)
@@ -245,9 +246,19 @@ func (f *Follower) tidy(ctx context.Context, s *state) error {
 			break
 		}
 		for _, u := range page {
-			if e := s.users[u.ID]; e == nil || !e.IsActive {
+			e := s.users[u.ID]
+			if e == nil {
 				gone = append(gone, u.ID)
 				continue
+			}
+			if !e.IsActive {
+				tokens, err := f.store.RefreshTokens(ctx, u.ID)
+				if err != nil {
+					return err
+				}
+				for _, t := range tokens {
+					ended = append(ended, t.ID)
+				}
 			}
 			for _, c := range u.Credentials {
 				if s.holders[c.ID] != u.ID {
@@ -257,22 +268,23 @@ func (f *Follower) tidy(ctx context.Context, s *state) error {
 		}
 		after = page[len(page)-1].ID
 	}
-	if len(gone)+len(lost) == 0 {
+	if len(gone)+len(lost)+len(ended) == 0 {
 		return nil
 	}
 	return f.store.Update(ctx, func(tx latchkey.Tx) error {
-		for _, id := range gone {
-			if err := tx.DeleteUser(ctx, id); err != nil {
-				return err
-			}
-		}
-		for _, id := range lost {
-			if err := tx.DeleteCredentials(ctx, id); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(removeEach(ctx, ended, tx.DeleteRefreshToken), removeEach(ctx, gone, tx.DeleteUser),
+			removeEach(ctx, lost, tx.DeleteCredentials))
 	})
+}
+
+// removeEach removes what is still there: another process may share our store, and do the same.
+func removeEach(ctx context.Context, ids []string, remove func(context.Context, string) error) error {
+	for _, id := range ids {
+		if err := remove(ctx, id); err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Update implements [latchkey.Store]. What belongs into Home Assistant's files is [latchkey.ErrFollowing].

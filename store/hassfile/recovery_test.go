@@ -140,6 +140,36 @@ func TestRecoveryCodesAreKeptBesideTheFiles(t *testing.T) {
 	}
 }
 
+// Who is deactivated for a while in Home Assistant keeps the codes, and no session.
+func TestRecoveryCodesOutliveADeactivation(t *testing.T) {
+	f, m, dir := followed(t)
+	ctx := t.Context()
+	codes, err := m.CreateRecoveryCodes(ctx, adaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := m.CreateRefreshToken(ctx, latchkey.NewRefreshToken{UserID: adaID, ClientID: latchkey.Text("https://app.example/")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theyWrite(t, dir, authFile, `"is_active": true`, `"is_active": false`)
+	soon(t, "the session has ended", func() bool {
+		_, err := f.store.RefreshToken(ctx, ours.ID)
+		return isNotFound(err)
+	})
+	theyWrite(t, dir, authFile, `"is_active": false`, `"is_active": true`)
+	soon(t, "she is let in again", func() bool {
+		u, err := m.User(ctx, adaID)
+		return err == nil && u.IsActive
+	})
+	if !adaSignsIn(t, m, codes[0]) {
+		t.Error("her codes are gone")
+	}
+	if _, err := f.RefreshToken(ctx, ours.ID); !isNotFound(err) {
+		t.Errorf("the session is back: %v", err)
+	}
+}
+
 // Beside a Home Assistant that runs, codes are latchkey's own, and the factors that they stand in for are not.
 func TestRecoveryCodesBesideAHomeAssistantThatRuns(t *testing.T) {
 	_, m, dir := followed(t)
