@@ -39,3 +39,14 @@ func TestAFileThatLooksLikeTheOneBeforeIsRead(t *testing.T) {
 		})
 	}
 }
+
+// The folders of some file systems, as of some that are reached by a network, cannot be synced. Files are kept there as safely
+// as that goes.
+func TestAFolderThatCannotBeSynced(t *testing.T) {
+	if err := (disk{}).SyncDir("/proc"); err != nil {
+		t.Error(err)
+	}
+	if err := (disk{}).SyncDir("/nowhere"); err == nil {
+		t.Error("a folder that is not there is synced")
+	}
+}

@@ -77,9 +77,12 @@ func openEnvelope(name string, p *parser) (data any, e envelope, err error) {
 	n, _ := given.(json.Number)
 	major, err := strconv.Atoi(n.String())
 	if err != nil || major != version(name) && (name != onboardingFile || major < 1 || major > version(name)) {
-		return nil, e, &fileError{name, "version", fmt.Errorf(
-			"%s is not understood, only %d: a newer Home Assistant wrote the file, and a newer latchkey is needed",
-			appendValue(nil, given, 0), version(name))}
+		advice := "a newer Home Assistant wrote the file, and a newer latchkey is needed"
+		if major < version(name) {
+			advice = "no Home Assistant wrote that: restore the file from a backup"
+		}
+		return nil, e, &fileError{name, "version", fmt.Errorf("%s is not understood, only %d: %s",
+			appendValue(nil, given, 0), version(name), advice)}
 	}
 	data, ok = o.get("data")
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -61,7 +62,11 @@ func (disk) SyncDir(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	err = folder.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // there is no such thing on this file system, such as that of a network, and no more can be done
+	}
+	return errors.Join(err, folder.Close())
 }
 
 // temporary is what a file is called while it is written. What a crash leaves of it is removed at the next start.
