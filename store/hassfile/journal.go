@@ -80,6 +80,9 @@ func (s *Store) replay() error {
 	if err != nil || entries == nil {
 		return err
 	}
+	if homeAssistantRuns(s.dir) { // it has been started since
+		return fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
+	}
 	left, why, err := s.remaining(entries)
 	if err != nil {
 		return err

@@ -74,9 +74,6 @@ func (l *passwordList) within(other *passwordList) bool {
 // write makes the files of a state durable. All of them are written beside those in place first: what fails for want of
 // space fails before anything has changed.
 func (s *Store) write(goal *state, dirty map[string]bool) error {
-	if len(dirty) > 0 && homeAssistantRuns(s.dir) { // it has been started since, and has all of it in memory
-		return fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
-	}
 	steps := plan(s.durable.Load(), goal, dirty)
 	prepared, err := s.prepare(steps)
 	if err != nil {
@@ -153,8 +150,12 @@ func (s *Store) place(all []prepared) (placed int, err error) {
 	return len(all), nil
 }
 
-// unchanged makes sure that the files are those that were read or written last.
+// unchanged makes sure that the files are those that were read or written last, and that nobody is about to read them: a Home
+// Assistant that has been started since, which may be while the disk is slow, has all of it in memory soon.
 func (s *Store) unchanged(all []prepared) error {
+	if len(all) > 0 && homeAssistantRuns(s.dir) {
+		return fmt.Errorf("%s: %w", s.dir, ErrHomeAssistantRuns)
+	}
 	for _, p := range all {
 		now, err := stampOf(s.disk, s.path(p.name))
 		if err != nil {
