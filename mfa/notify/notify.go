@@ -45,7 +45,8 @@ type Store interface {
 
 // Config sets the module up.
 type Config struct {
-	// ID names the module and what it stores; [Type] if empty.
+	// ID names the module; [Type] if empty. What people have set up is kept under the type, as Home Assistant keeps it: who
+	// gives the module another id turns nobody's second factor off.
 	ID string
 	// Name is shown to people; [DefaultName] if empty.
 	Name string
@@ -60,7 +61,7 @@ type Config struct {
 // Module asks for a code that it sends for each login.
 type Module struct {
 	users            record.Table[user]
-	name             string
+	id, name         string
 	include, exclude []string
 	message          message
 	outbox           *outbox
@@ -79,8 +80,8 @@ func New(store Store, notifier Notifier, cfg Config) (*Module, error) {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
 	return &Module{
-		users:   record.Table[user]{Store: store, ModuleID: cmp.Or(cfg.ID, Type)},
-		name:    cmp.Or(cfg.Name, DefaultName),
+		users: record.Table[user]{Store: store, ModuleID: Type},
+		id:    cmp.Or(cfg.ID, Type), name: cmp.Or(cfg.Name, DefaultName),
 		include: slices.Clone(cfg.Include), exclude: slices.Clone(cfg.Exclude), message: text,
 		outbox: newOutbox(notifier, cmp.Or(cfg.Logger, slog.Default())),
 	}, nil
@@ -90,7 +91,7 @@ func New(store Store, notifier Notifier, cfg Config) (*Module, error) {
 func (m *Module) Close() { m.outbox.close() }
 
 // ID implements [latchkey.MFAModule].
-func (m *Module) ID() string { return m.users.ModuleID }
+func (m *Module) ID() string { return m.id }
 
 // Name implements [latchkey.MFAModule].
 func (m *Module) Name() string { return m.name }

@@ -42,7 +42,8 @@ type Store interface {
 
 // Config sets the module up. The zero value is the default.
 type Config struct {
-	// ID names the module and what it stores; [Type] if empty.
+	// ID names the module; [Type] if empty. What people have set up is kept under the type, as Home Assistant keeps it: who
+	// gives the module another id turns nobody's second factor off.
 	ID string
 	// Name is shown to people; [DefaultName] if empty.
 	Name string
@@ -51,6 +52,7 @@ type Config struct {
 // Module asks for the code that an authenticator app shows.
 type Module struct {
 	users record.Table[user]
+	id    string
 	name  string
 }
 
@@ -62,13 +64,14 @@ func New(store Store, cfg Config) (*Module, error) {
 		return nil, errors.New("totp: no store: give the one that the manager uses")
 	}
 	return &Module{
-		users: record.Table[user]{Store: store, ModuleID: cmp.Or(cfg.ID, Type)},
+		users: record.Table[user]{Store: store, ModuleID: Type},
+		id:    cmp.Or(cfg.ID, Type),
 		name:  cmp.Or(cfg.Name, DefaultName),
 	}, nil
 }
 
 // ID implements [latchkey.MFAModule].
-func (m *Module) ID() string { return m.users.ModuleID }
+func (m *Module) ID() string { return m.id }
 
 // Name implements [latchkey.MFAModule].
 func (m *Module) Name() string { return m.name }
