@@ -99,6 +99,22 @@ func TestAFolderInThePlaceOfAFile(t *testing.T) {
 	}
 }
 
+// What a link leads to may be on a disk that is not mounted. That is no new house, which would be open to whoever comes first.
+func TestALinkThatLeadsNowhere(t *testing.T) {
+	dir := copied(t, "2025")
+	path := filepath.Join(dir, authFile)
+	if err := errors.Join(os.Remove(path), os.Symlink(filepath.Join(dir, "away", authFile), path)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), dir, quiet())
+	if err == nil {
+		_ = s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), authFile+" is a link to a file that is not there") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestFoldersThatAreNoStorage(t *testing.T) {
 	strange := t.TempDir()
 	if err := os.WriteFile(filepath.Join(strange, "holiday.jpg"), nil, 0o600); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -50,9 +51,20 @@ func (disk) ReadFile(path string) (string, error) {
 	return text.String(), errors.Join(err, f.Close())
 }
 
-func (disk) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
-func (disk) Rename(from, to string) error          { return os.Rename(from, to) }
-func (disk) Remove(path string) error              { return os.Remove(path) }
+// Stat finds a file, or the one that a link leads to. A link that leads nowhere, as to a disk that is not mounted, is another
+// thing than no file.
+func (disk) Stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, linked := os.Lstat(path); linked == nil {
+			return nil, fmt.Errorf("%s is a link to a file that is not there: put that back, or remove the link", path)
+		}
+	}
+	return info, err
+}
+
+func (disk) Rename(from, to string) error { return os.Rename(from, to) }
+func (disk) Remove(path string) error     { return os.Remove(path) }
 func (disk) Create(path string) (file, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, private)
 }
