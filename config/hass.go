@@ -1,16 +1,20 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/seed-6a977b3d/latchkey"
+	"github.com/seed-6a977b3d/latchkey/mfa/notify"
+	"github.com/seed-6a977b3d/latchkey/mfa/totp"
 	"github.com/seed-6a977b3d/latchkey/store/hassfile"
 )
 
@@ -51,13 +55,41 @@ func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
 			return nil, err
 		}
 	}
-	switch {
-	case c.ReadOnly:
+	if c.ReadOnly {
 		return noNil(hassfile.Read(ctx, c.Store.Path, c.Logger))
-	case c.Store.Follow:
-		return follow(ctx, c)
 	}
-	return noNil(hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger)))
+	if c.Store.Follow {
+		f, err := follow(ctx, c)
+		if err == nil {
+			c.warnOfFactors(f)
+		}
+		return noNil(f, err)
+	}
+	s, err := hassfile.Open(ctx, c.Store.Path, hassfile.WithLogger(c.Logger))
+	if err == nil {
+		c.warnOfFactors(s)
+	}
+	return noNil(s, err)
+}
+
+// warnOfFactors tells of second factors that people have set up in Home Assistant, and that nobody is asked for as long as
+// the configuration does not list them.
+func (c Config) warnOfFactors(store interface{ CountSetUp(moduleID string) int }) {
+	listed := map[string]bool{}
+	for _, m := range c.MFAModules {
+		switch m.(type) {
+		case TOTP:
+			listed[totp.Type] = true
+		case Notify:
+			listed[notify.Type] = true
+		}
+	}
+	for _, id := range []string{totp.Type, notify.Type} {
+		if n := store.CountSetUp(id); n > 0 && !listed[id] {
+			cmp.Or(c.Logger, slog.Default()).Warn("people have set up a second factor that nobody is asked for: list it in auth_mfa_modules",
+				"type", id, "people", n)
+		}
+	}
 }
 
 // begin makes the folder of a new house where that is meant, and else refuses one that is not there.
@@ -104,7 +136,7 @@ func (c Config) SessionsPath() string {
 }
 
 // follow opens a folder beside the Home Assistant that writes it.
-func follow(ctx context.Context, c Config) (latchkey.Store, error) {
+func follow(ctx context.Context, c Config) (*hassfile.Follower, error) {
 	own := c
 	own.MustExist = false // there are no sessions at first
 	own.Store = StoreAddress{Scheme: schemeSQLite, Path: c.SessionsPath()}

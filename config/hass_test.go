@@ -105,6 +105,41 @@ func TestAHomeAssistantIsFollowedWithSessionsBesideTheConfiguration(t *testing.T
 	}
 }
 
+// A second factor that people have set up in Home Assistant, and that is not configured here, is not silently left out.
+func TestSecondFactorsThatNobodyIsAskedFor(t *testing.T) {
+	for modules, want := range map[string]string{
+		"":                               "type=notify people=1\n",
+		"[{type: notify}]":               "type=totp people=1\n",
+		"[{type: notify}, {type: totp}]": "",
+	} {
+		for _, mode := range []string{"", "?mode=follow"} {
+			text := "store: hass:.storage" + mode + "\n"
+			if modules != "" {
+				text += "homeassistant: {auth_mfa_modules: " + modules + "}\n"
+			}
+			path := folder(t, map[string]string{"latchkey.yaml": text})
+			if err := os.CopyFS(filepath.Join(filepath.Dir(path), ".storage"), os.DirFS("../store/hassfile/testdata/2025")); err != nil {
+				t.Fatal(err)
+			}
+			c, err := config.Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log strings.Builder
+			running, err := config.Open(t.Context(), c, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := running.Close(); err != nil {
+				t.Error(err)
+			}
+			if got := log.String(); strings.Count(got, "second factor") != min(len(want), 1) || !strings.Contains(got, want) {
+				t.Errorf("%q%s: log %q, want one line with %q", modules, mode, got, want)
+			}
+		}
+	}
+}
+
 // The list of bans stands beside the .storage folder, also for who names that from within.
 func TestTheBanFileOfAHomeAssistantThatIsHere(t *testing.T) {
 	home, err := filepath.EvalSymlinks(t.TempDir())

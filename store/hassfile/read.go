@@ -299,6 +299,19 @@ func (r reader) ModuleData(ctx context.Context, moduleID, userID string) ([]byte
 	return nil, missing("data of module", moduleID)
 }
 
+// CountSetUp returns how many users have set up a second factor of Home Assistant, for whoever may have forgotten to ask for it.
+func (r reader) CountSetUp(moduleID string) (n int) {
+	s := r.current()
+	if table := s.modules[moduleID]; table != nil {
+		for userID := range table.known {
+			if s.users[userID] != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func (r reader) ModulesOf(ctx context.Context, userID string) ([]string, error) {
 	s, err := r.now(ctx)
 	if err != nil || s.users[userID] == nil {
