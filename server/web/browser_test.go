@@ -265,6 +265,30 @@ func TestSigningInWithABrowser(t *testing.T) {
 				t.Errorf("%d answers sent", n)
 			}
 		}},
+		{"10: what was wrong with the last try goes when the next one cannot be sent", func(t *testing.T, api *fakeAPI, b *tab) {
+			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), signIn("wrong"), see("#alert .note-error"), see("form[aria-busy=false]"),
+				fill("password", "\b\r"), see("[aria-invalid=true]"))
+			b.says("form", "Please fill this in.")
+			b.says("#alert", "")
+			b.do(pickLanguage("de"), see(`html[lang="de"] [aria-invalid=true]`))
+			b.says("form", "Bitte fülle dieses Feld aus.")
+			b.says("#alert", "")
+		}},
+		{"a server that does not answer is said to, and the form can be sent again as it is", func(t *testing.T, api *fakeAPI, b *tab) {
+			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("#step form"),
+				chromedp.Evaluate[chromedp.Void](`window.asks = window.fetch; window.fetch = () => Promise.reject(new TypeError("away"))`),
+				signIn("right"), see("#alert .note-error"))
+			b.says("#alert", "The server does not answer. Please try again in a moment.")
+			b.is(`["username", "password"].map((name) => document.querySelector("[name=" + name + "]").value).join()`, "anna,right")
+			b.is("document.activeElement.type", "submit")
+			b.do(pickLanguage("de"), chromedp.Poll[chromedp.Void](`document.querySelector("#language").value === "en"`)) // nothing else can be had now
+			b.says("#alert", "The server does not answer. Please try again in a moment.")
+			b.is("document.documentElement.lang", "en")
+			b.do(chromedp.Evaluate[chromedp.Void](`window.fetch = () => Promise.resolve(new Response("503: Service Unavailable", { status: 503 }))`),
+				chromedp.Click("#step form button[type=submit]"), see("form[aria-busy=false]"))
+			b.says("#alert", "The server does not answer. Please try again in a moment.")
+			b.do(chromedp.Evaluate[chromedp.Void](`window.fetch = window.asks`), chromedp.Click("#step form button[type=submit]"), see("#landed"))
+		}},
 		{"the first field has the focus", func(t *testing.T, api *fakeAPI, b *tab) {
 			b.do(chromedp.Navigate(api.authorize(api.root(), api.root()+"landed")), see("[name=username]:focus"))
 		}},

@@ -100,6 +100,13 @@ func TestTheHomePageWithABrowser(t *testing.T) {
 			t.Errorf("%d sessions begun", n)
 		}
 	})
+	t.Run("says so where a browser keeps nothing for this address", func(t *testing.T) {
+		api, b := newFakeAPI(t, ""), openTab(t, browser)
+		b.do(chromedp.Navigate(api.root()), see("#step button"),
+			chromedp.Evaluate[chromedp.Void](`void Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("denied", "SecurityError"); } })`),
+			chromedp.Click("#step button"), see("#alert .note-error"))
+		b.says("#alert", "This browser keeps no cookies")
+	})
 	t.Run("says goodbye once", func(t *testing.T) {
 		api, b := newFakeAPI(t, ""), openTab(t, browser)
 		b.do(chromedp.Navigate(api.root()+"#signed-out"), see("#alert .note-info"))

@@ -14,7 +14,7 @@ let words = null;
 let login = null;
 let providers = []; // the first is the current one (P-11)
 let storeToken = false; // survives the steps of a second factor (P-27)
-let step = null; // the step on show: {id, schema, first, started, form}
+let step = null; // the step on show: {id, schema, first, started, form, complain}
 let busy = false; // an answer of the login flow is awaited
 let redraw = () => {}; // shows the current thing again, in another language
 let asked = null; // whom the person lets in
@@ -74,15 +74,10 @@ async function pick(index) {
 
 // hear awaits an answer of the login flow and shows what it says.
 async function hear(ask) {
-  let answer;
   wait(true);
-  try {
-    answer = await ask();
-  } catch {
-    return showFailure(() => words.text("form.unknown_error"), startOver);
-  } finally {
-    wait(false);
-  }
+  const answer = await ask().catch(() => null); // there is none, or none in good time
+  wait(false);
+  if (!answer || answer.status >= 500) return showUnanswered();
   if (!answer.ok) return showRefusal(answer);
   switch (answer.body?.type) {
     case "form":
@@ -101,8 +96,9 @@ async function hear(ask) {
 // send answers the step on show. The server may have forgotten a flow whose first step waited long; a new one is begun
 // then without a word, and gets the same values.
 async function send(form) {
-  if (!form.check()) return;
   place("alert").replaceChildren();
+  step.complain = (move) => step.form.check(move);
+  if (!form.check()) return;
   const values = form.values();
   if (typeof values.code === "string") values.code = withoutBlanks(values.code);
   await hear(async () => {
@@ -131,11 +127,12 @@ function showStep(body) {
   if (!again) {
     step = { id: body.flow_id, schema, first: step === null, started: Date.now(), form: null };
   }
+  step.complain = (move) => showErrors(body, move);
   redraw = () => {
     place("status").textContent = "";
     drawStep(body, step.form.values());
     wait(busy);
-    if (!busy) showErrors(body, false);
+    if (!busy) step.complain(false);
   };
   place("status").textContent = "";
   if (!again) {
@@ -143,7 +140,18 @@ function showStep(body) {
     focusSoon(step.form);
   }
   showOthers();
-  showErrors(body);
+  step.complain(true);
+}
+
+// showUnanswered says that the server does not answer (P-16). A form that was filled in stays, and can be sent again.
+function showUnanswered() {
+  const text = () => `${words.text("form.unknown_error")}. ${words.text("unreachable")}`;
+  if (!step) return showFailure(text, startOver);
+  step.complain = (move) => {
+    place("alert").replaceChildren(note("error", text()));
+    if (move) step.form.button.focus();
+  };
+  step.complain(true);
 }
 
 const isSecondFactor = (stepId) => stepId === "mfa" || stepId === "select_mfa_module";
@@ -200,7 +208,7 @@ function rememberBox() {
 }
 
 // showErrors says what was wrong with the last try and moves to where it can be mended (P-22, P-24).
-function showErrors({ errors, description_placeholders: facts }, move = true) {
+function showErrors({ errors, description_placeholders: facts }, move) {
   const say = (key) => about(`error.${key}`, facts ?? undefined, String(key));
   const { base, ...fields } = errors ?? {};
   place("alert").replaceChildren(...(base ? [note("error", say(base))] : []));

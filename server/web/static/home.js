@@ -31,7 +31,7 @@ async function main() {
   }
   if (wanted) {
     keep();
-    return location.replace(await signInAddress());
+    return signIn((address) => location.replace(address));
   }
   await welcome();
 }
@@ -60,7 +60,16 @@ async function welcome() {
   showSignIn(null);
 }
 
-const signInAddress = async () => authorizeAddress(root, await begin({ next: wanted }));
+// signIn leads to the sign-in page. Where a browser keeps nothing for this address there is no coming back from there.
+async function signIn(go) {
+  let address;
+  try {
+    address = authorizeAddress(root, await begin({ next: wanted }));
+  } catch {
+    return showSignIn({ kind: "error", key: "no_cookies" });
+  }
+  go(address);
+}
 
 // showSignIn shows the way in, with a message or none. After a message the focus goes to what can be done about it; without
 // one nothing has happened yet that would make moving it welcome.
@@ -72,7 +81,7 @@ function showSignIn(message) {
     place("alert").replaceChildren(...(text ? [note(message.kind, message.said ? `${text} (${message.said})` : text)] : []));
     place("step").replaceChildren(
       element("p", { class: "lead" }, words.text("sign_in_text")),
-      button("primary", words.text("sign_in"), async () => location.assign(await signInAddress())));
+      button("primary", words.text("sign_in"), () => signIn((address) => location.assign(address))));
     if (message) place("step").querySelector("button").focus();
   };
   redraw();

@@ -100,8 +100,11 @@ export async function proofKey() {
   return { verifier, challenge: challenge.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") };
 }
 
+// An answer that takes longer than this is waited for no more. To judge a password may take seconds where many sign in.
+const longest = 30_000; // milliseconds
+
 // call asks the server at a path below its root and gives {ok, status, body}; the body is null when it is not JSON. It
-// throws when there is no answer at all. FormData is sent as a form, anything else as JSON.
+// throws when there is no answer in good time. FormData is sent as a form, anything else as JSON.
 export async function call(method, path, body, headers = {}) {
   const response = await fetch(new URL(path, root), {
     method,
@@ -110,6 +113,7 @@ export async function call(method, path, body, headers = {}) {
     credentials: "same-origin",
     cache: "no-store",
     redirect: "error",
+    signal: AbortSignal.timeout(longest),
   });
   const text = await response.text();
   let parsed = null;

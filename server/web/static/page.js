@@ -55,8 +55,8 @@ for (const one of document.querySelectorAll("button[data-copy]")) {
   one.hidden = false;
   one.addEventListener("click", async () => {
     const from = document.getElementById(one.dataset.copy);
-    await navigator.clipboard.writeText(from.dataset.plain ?? from.value ?? from.innerText);
-    document.getElementById(one.dataset.told).textContent = one.dataset.copied;
+    const copied = await navigator.clipboard.writeText(from.dataset.plain ?? from.value ?? from.innerText).then(() => true, () => false);
+    document.getElementById(one.dataset.told).textContent = copied ? one.dataset.copied : one.dataset.failed;
   });
 }
 

@@ -79,8 +79,8 @@ export const withoutBlanks = (code) => code.replaceAll(/\s/gu, "");
 export async function speak(again = null) {
   const page = document.documentElement;
   const available = page.dataset.languages.split(" ");
-  const language = chooseLanguage(storedLanguage(), [page.lang], available);
-  const words = new Words([await catalogue(language)], page.dataset.sections.split(" ").map((section) => `ui.panel.page-${section}.`));
+  const { language, table } = await catalogue(chooseLanguage(storedLanguage(), [page.lang], available));
+  const words = new Words([table], page.dataset.sections.split(" ").map((section) => `ui.panel.page-${section}.`));
   if (language !== page.lang) {
     if (storeLanguage(language) && !again) return reload();
     page.lang = language;
@@ -118,17 +118,19 @@ export function storeLanguage(language) {
 }
 
 // catalogue has every text: what a language lacks, the server filled in from English (login-page.md §11). The page brings
-// those of the language that it is in.
+// those of the language that it came in, in which it stays where others cannot be had.
 async function catalogue(language) {
   const brought = document.getElementById("words");
   brought.lang ||= document.documentElement.lang;
-  if (language === brought.lang) return JSON.parse(brought.textContent);
   try {
-    const answer = await fetch(new URL(`i18n/${language}.json`, import.meta.url), { credentials: "same-origin" });
-    return answer.ok ? await answer.json() : {};
+    if (language !== brought.lang) {
+      const answer = await fetch(new URL(`i18n/${language}.json`, import.meta.url), { credentials: "same-origin", signal: AbortSignal.timeout(10_000) });
+      if (answer.ok) return { language, table: await answer.json() };
+    }
   } catch {
-    return {}; // the page still works, with bare keys
+    // There is no answer, or none that can be read.
   }
+  return { language: brought.lang, table: JSON.parse(brought.textContent) };
 }
 
 // offerLanguages fills the language picker; with a single language there is nothing to pick.
@@ -209,10 +211,10 @@ export class Form {
     return values;
   }
 
-  // check marks the fields that cannot be sent yet and says whether there are none.
-  check() {
+  // check marks the fields that cannot be sent yet and says whether there are none. It moves to the first unless told not to.
+  check(move = true) {
     const problems = problemsOf(this.#fields, this.values());
-    return this.show(Object.fromEntries(Object.entries(problems).map(([name, key]) => [name, this.#words.text(key)])));
+    return this.show(Object.fromEntries(Object.entries(problems).map(([name, key]) => [name, this.#words.text(key)])), move);
   }
 
   // show puts messages at their fields, takes away all others, and moves to the first unless told not to; it says whether

@@ -77,3 +77,17 @@ test("an answer that is not JSON has no body but its status", async () => {
   answers = [[403, "403: Forbidden"]];
   assert.deepEqual(await call("GET", "auth/providers"), { ok: false, status: 403, body: null });
 });
+
+test("an answer that does not come in good time is waited for no more", async () => {
+  const timeout = AbortSignal.timeout;
+  AbortSignal.timeout = () => AbortSignal.abort(new Error("late"));
+  globalThis.fetch = async (_, { signal }) => {
+    signal.throwIfAborted();
+    return new Response("{}");
+  };
+  try {
+    await assert.rejects(call("GET", "auth/providers"), { message: "late" });
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
