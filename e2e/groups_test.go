@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -130,10 +128,7 @@ func TestTheEditorWithoutScripts(t *testing.T) {
 	ctx := watch(t, browser(t, 390, 844, false), p)
 	size(t, ctx, 390, 844, false)
 	must(t, ctx, chromedp.Navigate(p.address+"/admin/groups/new"), chromedp.WaitVisible("#store-token"), signIn("anna", password), heads("Make a group"))
-	must(t, ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-		return err
-	}), chromedp.Reload(), heads("Make a group"), holds(`!document.querySelector("button[value=check]").hidden`))
+	must(t, ctx, withoutScripts, chromedp.Reload(), heads("Make a group"), holds(`!document.querySelector("button[value=check]").hidden`))
 	must(t, ctx, typed("name", "Guests"), typed("policy", `{"entities": {"labels": true}}`), press("Check"), says("#verdict", "Line 1 entities › labels"))
 	shot(t, ctx, "wrong")
 	must(t, ctx, typed("policy", `{"entities": {"area_ids": {"hall": true}}}`), typed("who", "ida"), typed("entity", "light.hall"), press("Show"),
