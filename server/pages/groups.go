@@ -170,11 +170,19 @@ func (h *house) showGroup(v *visit) error {
 
 func (h *house) changeGroup(v *visit) error {
 	g, err := h.ownGroup(v)
-	if err != nil {
+	if isNotFound(err) {
+		return h.goneMeanwhile(v)
+	} else if err != nil {
 		return err
 	}
-	return h.save(v, groupName(g), typed(v, g.ID), func(name string, p permission.Policy) error {
-		if _, err := h.Manager.UpdateGroup(v.ctx(), g.ID, latchkey.GroupUpdate{Name: &name, Policy: &p}); err != nil {
+	e := typed(v, g.ID)
+	return h.save(v, groupName(g), e, func(name string, p permission.Policy) error {
+		if overtaken(v, editing(g).Seen, groupMark(name, indented(p))) {
+			return h.changedMeanwhile(v, g, e)
+		}
+		if _, err := h.Manager.UpdateGroup(v.ctx(), g.ID, latchkey.GroupUpdate{Name: &name, Policy: &p}); isNotFound(err) {
+			return h.goneMeanwhile(v)
+		} else if err != nil {
 			return err
 		}
 		return v.goTo("admin/groups", "group_saved")

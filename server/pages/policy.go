@@ -19,6 +19,8 @@ const maxPolicy = 300_000
 // editor is what the page shows on which a group is written.
 type editor struct {
 	Group   string // its id, empty for one that is to be made
+	Seen    string // the mark of what is changed
+	Action  string // where the form is sent, below the root, if not to the page's own address
 	Form    *form
 	Draft   draft
 	Preview preview
@@ -83,8 +85,9 @@ func tooLarge(text string) bool { return utf8.RuneCountInString(text) > maxPolic
 // editing is an editor with what a group is now.
 func editing(g latchkey.Group) editor {
 	_, err := permission.Merge(g.Policy)
+	text := indented(g.Policy)
 	return editor{
-		Group: g.ID, Form: newForm(map[string]string{"name": g.Name.Text}), Draft: readDraft(indented(g.Policy)),
+		Group: g.ID, Seen: groupMark(g.Name.Text, text), Form: newForm(map[string]string{"name": g.Name.Text}), Draft: readDraft(text),
 		Locked: err != nil, Most: maxPolicy,
 	}
 }
@@ -92,8 +95,8 @@ func editing(g latchkey.Group) editor {
 // typed is an editor with what was typed into it.
 func typed(v *visit, groupID string) editor {
 	return editor{
-		Group: groupID, Form: newForm(map[string]string{"name": v.text("name")}), Draft: readDraft(v.field("policy")),
-		Most: maxPolicy,
+		Group: groupID, Seen: v.field("seen"), Form: newForm(map[string]string{"name": v.text("name")}),
+		Draft: readDraft(v.field("policy")), Most: maxPolicy,
 	}
 }
 

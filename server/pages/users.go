@@ -11,8 +11,12 @@ import (
 	"github.com/seed-6a977b3d/latchkey/server/web"
 )
 
-// usersAPage is how many users a page of the list shows.
-const usersAPage = 50
+const (
+	// usersAPage is how many users a page of the list shows.
+	usersAPage = 50
+	// groupsALine is how many groups of a user the list names.
+	groupsALine = 3
+)
 
 // userLine is a user as the list shows it.
 type userLine struct {
@@ -20,6 +24,7 @@ type userLine struct {
 	Name     string
 	Username string // empty without a login
 	Groups   []*web.Text
+	More     int // groups that the list does not name
 
 	Owner, Inactive, LocalOnly, System, You bool
 }
@@ -73,7 +78,11 @@ func (h *house) listUsers(v *visit) error {
 		return err
 	}
 	for _, u := range found {
-		list.Users = append(list.Users, h.lineOf(v, u, groups))
+		line := h.lineOf(v, u, groups)
+		if all := len(line.Groups); all > groupsALine {
+			line.Groups, line.More = line.Groups[:groupsALine], all-groupsALine
+		}
+		list.Users = append(list.Users, line)
 	}
 	return v.show("users.html", web.View{Title: web.Say("users.title"), Data: list})
 }
@@ -170,6 +179,7 @@ type userPage struct {
 	userLine
 	Form     userForm
 	Choices  []groupChoice
+	Seen     string // the mark of what the user may do now
 	Logins   []loginLine
 	Ways     []*web.Text // to sign in beside those
 	MayLogin bool        // usernames and passwords can be given here
@@ -189,7 +199,9 @@ func (h *house) userView(v *visit, u latchkey.User, d userForm) (web.View, error
 	if err != nil {
 		return web.View{}, err
 	}
-	page := userPage{userLine: h.lineOf(v, u, groups), Form: d, MayLogin: h.Local != nil, MayKeys: mayChangeKeys(v, u)}
+	page := userPage{
+		userLine: h.lineOf(v, u, groups), Form: d, Seen: rightsMark(u.GroupIDs, u.LocalOnly), MayLogin: h.Local != nil, MayKeys: mayChangeKeys(v, u),
+	}
 	for _, c := range u.Credentials {
 		if p, ok := h.Manager.Provider(c.Provider); h.isLogin(c) {
 			page.Logins = append(page.Logins, loginLine{c.ID, c.Text("username")})

@@ -33,6 +33,9 @@ func (h *house) showAgain(v *visit, u latchkey.User, d userForm) error {
 func (h *house) changeRights(v *visit, u latchkey.User) error {
 	d := formOf(u)
 	d.GroupIDs, d.LocalOnly = v.r.PostForm["group"], v.field("local_only") != ""
+	if overtaken(v, rightsMark(u.GroupIDs, u.LocalOnly), rightsMark(d.GroupIDs, d.LocalOnly)) {
+		return h.refuseUser(v, u, formOf(u), errRightsChanged)
+	}
 	if keptOut(v, u, d.LocalOnly) {
 		return h.refuseUser(v, u, d, errNotAtHome)
 	}
