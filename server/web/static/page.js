@@ -39,6 +39,11 @@ addEventListener("submit", (event) => {
   });
 });
 
+// A page that may be come back to keeps what was typed, but no password.
+addEventListener("pagehide", () => {
+  for (const one of document.querySelectorAll("input[autocomplete$=password]")) one.value = "";
+});
+
 // Whoever comes back to the page, or stops waiting for an answer, can send the form again.
 addEventListener("pageshow", release);
 globalThis.navigation?.addEventListener("navigateerror", release);
