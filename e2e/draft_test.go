@@ -59,6 +59,15 @@ func (v visitor) givesRightsTooLate() {
 	v.look("user-rights")
 	// It is shown once, and was not sent.
 	v.do(chromedp.Reload(), holds(`document.readyState === "complete" && !document.querySelector("[value=system-admin]").checked`))
+	// What somebody else does meanwhile is not undone by what comes back.
+	v.do(chromedp.Click(`[value="system-admin"]`))
+	v.isSignedOut()
+	v.do(press("Change rights"), chromedp.WaitVisible("#store-token"))
+	v.p.run("", "user", "set", "ida", "--local-only")
+	v.do(signIn("anna", password), sees(draftBack), press("Change rights"), sees("These rights were changed since this page was shown"),
+		holds(`!document.querySelector("[value=system-admin]").checked && document.querySelector("[name=local_only]").checked`))
+	v.look("user-rights-overtaken")
+	v.p.run("", "user", "set", "ida", "--no-local-only")
 }
 
 func (v visitor) writesPolicyTooLate() {

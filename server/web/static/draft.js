@@ -9,7 +9,9 @@ const secrets = /password|one-time-code/;
 export function remember(form) {
   if (form.method !== "post") return;
   const fields = [...form.elements].filter(isTyped).map((one) => [one.name, one.value, one.checked === true]);
-  write(fields.length > 0 ? { person: person(), action: actionOf(form), fields, unsent: false } : null);
+  // What the page showed goes with it, so that what others have changed meanwhile is noticed as if nothing had happened.
+  const { seen } = form.elements;
+  write(fields.length > 0 ? { person: person(), action: actionOf(form), fields, seen: seen?.value, unsent: false } : null);
 }
 
 // keep is for pages that stand in the place of the answer to a form: what was typed waits until the form is there again.
@@ -34,6 +36,7 @@ export function bringBack() {
   if (!form) return null;
   const changed = draft.fields.map((field) => fill(form, field)).filter(Boolean);
   if (changed.length === 0) return null;
+  if (draft.seen && form.elements.seen) form.elements.seen.value = draft.seen;
   announce(form);
   return [...form.elements].find((one) => one.required && !one.value && one.getClientRects().length > 0) ?? changed[0];
 }
