@@ -97,7 +97,7 @@ func (m *Manager) StartLogin(ctx context.Context, r LoginRequest) (Login, flow.R
 // [ErrAddressChanged] and [*flow.InvalidData]; the login stays as it was. When the result is [flow.Done] or
 // [flow.Abort] the login is over; after [flow.Done] its Credentials are who signed in.
 func (m *Manager) ContinueLogin(ctx context.Context, in LoginInput) (login Login, result flow.Result, err error) {
-	err = m.pending.step(ctx, loginKey(in.ID), func(state []byte) (any, bool, error) {
+	err = m.step(ctx, loginKey(in.ID), func(state []byte) (any, bool, error) {
 		before, err := readLogin(state, in.Binding)
 		switch {
 		case err != nil:
@@ -119,7 +119,7 @@ func (m *Manager) ContinueLogin(ctx context.Context, in LoginInput) (login Login
 
 // AbortLogin forgets a login, or is [flow.ErrUnknownFlow].
 func (m *Manager) AbortLogin(ctx context.Context, id string, binding Secret) error {
-	return m.pending.step(ctx, loginKey(id), func(state []byte) (any, bool, error) {
+	return m.step(ctx, loginKey(id), func(state []byte) (any, bool, error) {
 		_, err := readLogin(state, binding)
 		return nil, false, err
 	})

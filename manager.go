@@ -38,6 +38,7 @@ type Manager struct {
 	codes     pending
 	tallies   tallies
 	underWay  *underWay
+	turns     *turns
 	providers []Provider
 	modules   []MFAModule
 	lookup    permission.Lookup
@@ -71,7 +72,7 @@ func New(store Store, o Options) (*Manager, error) {
 		trusted = far.Current
 	}
 	m := &Manager{
-		store: store, pending: pending{o.Pending}, underWay: newUnderWay(), providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
+		store: store, pending: pending{o.Pending}, underWay: newUnderWay(), turns: newTurns(), providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
 		lookup: o.Lookup, log: o.Logger, lost: make(chan struct{}, 1),
 		tokens: newCache[signingToken](entries, trusted), users: newCache[User](entries, trusted),
 		permissions: newCache[*permission.Permissions](entries, trusted),

@@ -151,7 +151,7 @@ func (m *Manager) StartSetup(ctx context.Context, userID, moduleID string) (Setu
 // ContinueSetup takes the next step. A nil input shows the form afresh. It is [flow.ErrUnknownFlow] for a dialogue that
 // is over or that another user began, and [*flow.InvalidData] for input that does not fit the form.
 func (m *Manager) ContinueSetup(ctx context.Context, userID, id string, in flow.Input) (setup Setup, result flow.Result, err error) {
-	err = m.pending.step(ctx, setupKey(id), func(state []byte) (any, bool, error) {
+	err = m.step(ctx, setupKey(id), func(state []byte) (any, bool, error) {
 		var before Setup
 		if err := json.Unmarshal(state, &before); err != nil {
 			return nil, false, fmt.Errorf("read set-up: %w", err)

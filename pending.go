@@ -4,11 +4,8 @@ import (
 	"container/list"
 	"context"
 	"encoding/json"
-	"errors"
 	"sync"
 	"time"
-
-	"github.com/seed-6a977b3d/latchkey/flow"
 )
 
 // LoginLifetime is how long an unfinished flow is kept (http-auth.md L-4).
@@ -41,43 +38,6 @@ func (p pending) put(ctx context.Context, key string, v any, lifetime time.Durat
 		return err
 	}
 	return p.Put(ctx, key, b, lifetime)
-}
-
-// step takes one step of the flow under the key: fn is given its state and returns the next one, or false when the
-// flow is over. When somebody else took the same step meanwhile, it is taken again from where the flow stands then; so
-// of several answers to one form each is judged, one after another. A flow that is gone is [flow.ErrUnknownFlow].
-func (p pending) step(ctx context.Context, key string, fn func(state []byte) (next any, more bool, err error)) error {
-	const attempts = 5
-	var err error
-	for range attempts {
-		err = p.stepOnce(ctx, key, fn)
-		if !errors.Is(err, ErrConflict) {
-			break
-		}
-	}
-	if errors.Is(err, ErrNotFound) {
-		return flow.ErrUnknownFlow
-	}
-	return err
-}
-
-func (p pending) stepOnce(ctx context.Context, key string, fn func([]byte) (any, bool, error)) error {
-	state, revision, err := p.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	next, more, err := fn(state)
-	if err != nil {
-		return err
-	}
-	if !more {
-		return p.Remove(ctx, key, revision)
-	}
-	value, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
-	return p.Replace(ctx, key, revision, value, 0)
 }
 
 // maxPending bounds how many values one node keeps. Beyond that the oldest goes.
