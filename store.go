@@ -53,7 +53,8 @@ type Reader interface {
 type UserReader interface {
 	User(ctx context.Context, id string) (User, error)
 	// Users returns up to limit users in the order of their creation, beginning behind the user with the id after, or
-	// with the first if after is empty.
+	// with the first if after is empty; it is [ErrNotFound] if that user is gone. A limit below one is that of nobody, here
+	// and wherever there is one, and none is too high.
 	Users(ctx context.Context, after string, limit int) ([]User, error)
 	// FindUsers is Users for those whose name, or the [Credentials.Subject] of one of their credentials, contains text
 	// when both are normalised with [NormalizeUsername], or whose id is text. An empty text finds everybody. It may go
@@ -87,7 +88,8 @@ type RefreshTokenReader interface {
 	RefreshTokens(ctx context.Context, userID string) ([]RefreshToken, error)
 	// LongLivedToken returns the user's long-lived token of this client name.
 	LongLivedToken(ctx context.Context, userID, clientName string) (RefreshToken, error)
-	// ExpiredRefreshTokens returns up to limit tokens that have ended at the given time, the longest ended first.
+	// ExpiredRefreshTokens returns up to limit tokens that have ended at the given time, the longest ended first. A limit
+	// below one is that of none.
 	ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]RefreshToken, error)
 	// NextExpiry returns the earliest time at which a token ends, or the zero time when none does.
 	NextExpiry(ctx context.Context) (time.Time, error)

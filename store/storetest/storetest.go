@@ -30,6 +30,7 @@ type Factory struct {
 func Run(t *testing.T, f Factory) {
 	t.Run("Users", f.users)
 	t.Run("Search", f.search)
+	t.Run("Limits", f.limits)
 	t.Run("Credentials", f.credentials)
 	t.Run("Tokens", f.tokens)
 	t.Run("Batches", f.batches)

@@ -66,7 +66,7 @@ func (r Reader) LongLivedToken(ctx context.Context, userID, clientName string) (
 // ExpiredRefreshTokens implements latchkey.Reader.
 func (r Reader) ExpiredRefreshTokens(ctx context.Context, at time.Time, limit int) ([]latchkey.RefreshToken, error) {
 	return all(ctx, r, r.scanToken, selectToken+
-		`WHERE expire_at IS NOT NULL AND expire_at <= $1 ORDER BY expire_at, seq LIMIT $2`, at.UnixMicro(), limit)
+		`WHERE expire_at IS NOT NULL AND expire_at <= $1 ORDER BY expire_at, seq LIMIT $2`, at.UnixMicro(), atLeastNone(limit))
 }
 
 // NextExpiry implements latchkey.Reader.

@@ -61,8 +61,11 @@ func (r Reader) Users(ctx context.Context, after string, limit int) ([]latchkey.
 	if err != nil {
 		return nil, err
 	}
-	return all(ctx, r, scanUser, r.selectUser(`WHERE u.seq > $1 ORDER BY u.seq LIMIT $2`), first, limit)
+	return all(ctx, r, scanUser, r.selectUser(`WHERE u.seq > $1 ORDER BY u.seq LIMIT $2`), first, atLeastNone(limit))
 }
+
+// atLeastNone is a limit as databases have it: one takes a limit below none for no limit, and another refuses it.
+func atLeastNone(limit int) int { return max(limit, 0) }
 
 // behind returns where a page begins: behind the user with this id, or with the first if it is empty.
 func (r Reader) behind(ctx context.Context, after string) (seq int64, err error) {
