@@ -49,6 +49,8 @@ var (
 	ErrOwnerDeactivated = &Error{ErrValue, "Unable to deactivate the owner"}
 	// ErrLastAdmin: nobody would be left who can manage the house.
 	ErrLastAdmin = &Error{ErrValue, "Unable to remove the last administrator"}
+	// ErrLastLogin: nobody would be left who can sign in and manage the house.
+	ErrLastLogin = &Error{ErrValue, "Unable to remove the last login of the last administrator"}
 	// ErrCredentialsLinked: the credentials belong to another user (manager.md §4).
 	ErrCredentialsLinked = &Error{ErrValue, "Credential is already linked to a user"}
 	// ErrUserNotFound: nobody holds the credentials any more (manager.md §3).

@@ -67,6 +67,8 @@ type UserReader interface {
 	// HasAdminBeside reports whether anybody but the user with this id is an admin: an owner, or active and a member of
 	// [GroupAdmin], and in both cases not system-generated.
 	HasAdminBeside(ctx context.Context, id string) (bool, error)
+	// HasAdminWithLoginBeside is HasAdminBeside for those who can sign in: who are active and hold credentials.
+	HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error)
 	// UserByCredentials returns the user that holds the credentials with this id.
 	UserByCredentials(ctx context.Context, credentialsID string) (User, error)
 	// CredentialsBySubject returns the credentials of a provider whose [Credentials.Subject] equals subject when both

@@ -253,9 +253,13 @@ func (m *Manager) notifyRemoval(ctx context.Context, tx Tx, c Credentials) error
 }
 
 // RemoveCredentials removes credentials from whoever holds them, what their provider keeps for them, and the refresh
-// tokens that they led to (security.md W8). Nobody holding them is no error.
+// tokens that they led to (security.md W8). Nobody holding them is no error. The last ones of the last admin who can sign in
+// stay: [ErrLastLogin].
 func (m *Manager) RemoveCredentials(ctx context.Context, c Credentials) error {
 	return m.store.Update(ctx, func(tx Tx) error {
+		if err := keepALogin(ctx, tx, c); err != nil {
+			return err
+		}
 		if err := m.notifyRemoval(ctx, tx, c); err != nil {
 			return err
 		}
@@ -265,6 +269,24 @@ func (m *Manager) RemoveCredentials(ctx context.Context, c Credentials) error {
 		}
 		return err
 	})
+}
+
+// keepALogin refuses to remove credentials without which nobody could sign in any more who can manage the house.
+func keepALogin(ctx context.Context, r Reader, c Credentials) error {
+	u, err := r.UserByCredentials(ctx, c.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case u.SystemGenerated || !u.IsActive || !u.IsAdmin() || len(u.Credentials) > 1:
+		return nil
+	}
+	others, err := r.HasAdminWithLoginBeside(ctx, u.ID)
+	if err == nil && !others {
+		err = ErrLastLogin
+	}
+	return err
 }
 
 // UpdateCredentialsData replaces what the provider knows of the person, or is [ErrNotFound].

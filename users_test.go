@@ -401,3 +401,29 @@ func TestOneLoginIsOneUser(t *testing.T) {
 		t.Errorf("credentials = %v", got.Credentials)
 	}
 }
+
+// Somebody must be left who can sign in and manage the house; the refused removal leaves password and sessions as they were.
+func TestTheLastLoginOfTheLastAdminStays(t *testing.T) {
+	h := newHouse(t, latchkey.Options{})
+	ctx := t.Context()
+	owner, admin := h.person(t, "anna"), h.person(t, "bob", latchkey.GroupAdmin)
+	h.person(t, "carl", latchkey.GroupUser)
+	if _, err := h.CreateUser(ctx, latchkey.NewUser{GroupIDs: []string{latchkey.GroupAdmin}}); err != nil { // who cannot sign in
+		t.Fatal(err)
+	}
+	if err := h.RemoveCredentials(ctx, owner.Credentials[0]); err != nil { // bob is left
+		t.Error(err)
+	}
+	if err := h.RemoveCredentials(ctx, admin.Credentials[0]); !errors.Is(err, latchkey.ErrLastLogin) {
+		t.Errorf("the last login: %v", err)
+	}
+	if err := h.local.ValidateLogin(ctx, "bob", password); err != nil {
+		t.Errorf("its password: %v", err)
+	}
+	if err := h.local.AddLogin(ctx, admin.ID, "bobby", password); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RemoveCredentials(ctx, admin.Credentials[0]); err != nil { // there is another
+		t.Error(err)
+	}
+}

@@ -84,8 +84,8 @@ func errorFor(err error) *Error {
 		return errTimeout
 	case errors.As(err, &refused) && errors.Is(refused, latchkey.ErrState):
 		return &Error{Code: CodeHomeAssistant, Message: refused.Text}
-	case errors.Is(err, latchkey.ErrLastAdmin):
-		return &Error{Code: CodeNotAllowed, Message: latchkey.ErrLastAdmin.Text}
+	case errors.Is(err, latchkey.ErrLastAdmin), errors.Is(err, latchkey.ErrLastLogin):
+		return &Error{Code: CodeNotAllowed, Message: refused.Text}
 	case errors.Is(err, latchkey.ErrDenied):
 		return errUnauthorized
 	default:

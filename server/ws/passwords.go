@@ -73,7 +73,7 @@ type username struct {
 }
 
 // delete removes a login with the sessions that it led to (security.md W8). Whoever removes the login of their own
-// session gets the answer before the socket closes.
+// session gets the answer before the socket closes. The last one with which somebody can manage the house stays.
 func (p passwords) delete(ctx context.Context, c *Call, in username) (None, error) {
 	credentials, err := p.local.Credentials(ctx, map[string]any{"username": in.Username})
 	if err != nil {

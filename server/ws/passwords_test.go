@@ -254,6 +254,7 @@ func TestDeleteLogins(t *testing.T) {
 // Whoever deletes the login of their own session is answered before the socket closes (websocket.md A-7).
 func TestDeleteTheLoginOfTheOwnSession(t *testing.T) {
 	h := newHouse(t, houseOptions{logins: true})
+	h.person(t, "ben", latchkey.GroupAdmin) // who can look after the house
 	c := h.connect(t, h.anna)
 	c.send(`{"id":1,` + login("delete", "username", "anna") + `}`)
 	if got := c.wantClosed(websocket.StatusNormalClosure); !slices.Equal(got, []string{done("1")}) {
@@ -374,4 +375,22 @@ func TestOwnersSetUsernames(t *testing.T) {
 	}
 	m, at = rename(ben.ID, "ben")
 	c.ask(m, translated(at, "User not found", "user_not_found", "null"))
+}
+
+// Nobody removes the last login with which anybody can manage the house, not even their own.
+func TestTheLastLoginOfTheLastAdminStays(t *testing.T) {
+	h := newHouse(t, houseOptions{logins: true})
+	h.person(t, "ben", latchkey.GroupUser)
+	c := h.connect(t, h.anna)
+	c.refused(`{"id":1,`+login("delete", "username", "anna")+`}`, "not_allowed", "Unable to remove the last login of the last administrator")
+	if !h.signsIn(t, "anna", password) {
+		t.Error("the password is gone")
+	}
+	c.succeed(`{"id":2,` + login("create", "user_id", h.anna.ID, "username", "annie", "password", newPassword) + `}`)
+	c.succeed(`{"id":3,` + login("delete", "username", "anna") + `}`)
+	anna, err := h.User(t.Context(), h.anna.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.connect(t, anna).refused(`{"id":1,`+login("delete", "username", "annie")+`}`, "not_allowed", "")
 }

@@ -109,13 +109,22 @@ func (r reader) HasPeople(ctx context.Context) (bool, error) {
 }
 
 func (r reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
+	return r.hasAdminBeside(ctx, id, func(latchkey.User) bool { return true })
+}
+
+func (r reader) HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error) {
+	return r.hasAdminBeside(ctx, id, func(u latchkey.User) bool { return u.IsActive && len(u.Credentials) > 0 })
+}
+
+// hasAdminBeside looks for an admin of whom something more is true.
+func (r reader) hasAdminBeside(ctx context.Context, id string, also func(latchkey.User) bool) (bool, error) {
 	s, err := r.now(ctx)
 	if err != nil {
 		return false, err
 	}
 	return slices.ContainsFunc(s.userOrder, func(other string) bool {
-		u := s.users[other]
-		return other != id && !u.SystemGenerated && u.IsAdmin()
+		u := s.users[other].User
+		return other != id && !u.SystemGenerated && u.IsAdmin() && also(u)
 	}), nil
 }
 

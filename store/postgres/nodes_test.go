@@ -138,6 +138,32 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 }
 
+func TestTheLastLoginOfTheLastAdminStays(t *testing.T) {
+	ctx := t.Context()
+	stores, managers := nodes(t, 2)
+	var logins []latchkey.Credentials
+	err := stores[0].Update(ctx, func(tx latchkey.Tx) error {
+		logins = nil
+		for n := range 2 {
+			c := latchkey.NewCredentials(latchkey.ProviderKey{Type: "other"}, map[string]any{"username": fmt.Sprint("admin", n)})
+			c.UserID = fmt.Sprint("admin", n)
+			if err := tx.InsertUser(ctx, latchkey.User{
+				ID: c.UserID, IsActive: true, GroupIDs: []string{latchkey.GroupAdmin}, Credentials: []latchkey.Credentials{c},
+			}); err != nil {
+				return err
+			}
+			logins = append(logins, c)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := atOnce([]int{0, 1}, 1, func(i, _ int) error { return managers[i].RemoveCredentials(ctx, logins[i]) }); n != 1 {
+		t.Errorf("%d of two logins of administrators were removed at once", n)
+	}
+}
+
 // spec: security.md 29: a code works once, on whichever node; 200 rounds of two nodes at the same time
 func TestACodeIsRedeemedOnce(t *testing.T) {
 	ctx := t.Context()

@@ -3,6 +3,7 @@ package storetest
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -11,10 +12,10 @@ import (
 func (f Factory) limits(t *testing.T) {
 	h := f.empty(t)
 	var people, ended []string
-	for range 3 {
+	for i := range 3 {
 		u := h.person()
 		people = append(people, u.ID)
-		ended = append(ended, h.token(u.ID, func(n *latchkey.RefreshToken) { n.ExpireAt = noon }).ID)
+		ended = append(ended, h.token(u.ID, func(n *latchkey.RefreshToken) { n.ExpireAt = noon.Add(time.Duration(i) * time.Second) }).ID)
 	}
 	for _, row := range []struct{ limit, want int }{
 		{math.MinInt, 0}, {-1, 0}, {0, 0}, {1, 1}, {3, 3}, {4, 3}, {math.MaxInt32 + 1, 3}, {math.MaxInt, 3},
@@ -28,7 +29,7 @@ func (f Factory) limits(t *testing.T) {
 				missing[[]latchkey.User](t)(r.FindUsers(ctx, text, "gone", row.limit))
 			}
 			missing[[]latchkey.User](t)(r.Users(ctx, "gone", row.limit))
-			tokens, err := r.ExpiredRefreshTokens(ctx, noon, row.limit)
+			tokens, err := r.ExpiredRefreshTokens(ctx, noon.Add(time.Hour), row.limit)
 			same(t, ended[:row.want])(ids(tokens, tokenID), err)
 		})
 	}

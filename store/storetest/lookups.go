@@ -18,6 +18,7 @@ func LookUp(ctx context.Context, r latchkey.Reader) {
 	_, _ = r.Owner(ctx)
 	_, _ = r.HasPeople(ctx)
 	_, _ = r.HasAdminBeside(ctx, "x")
+	_, _ = r.HasAdminWithLoginBeside(ctx, "x")
 	_, _ = r.UserByCredentials(ctx, "x")
 	_, _ = r.CredentialsBySubject(ctx, latchkey.ProviderKey{Type: "x"}, "x")
 	_, _ = r.Group(ctx, "x")
@@ -34,7 +35,7 @@ func LookUp(ctx context.Context, r latchkey.Reader) {
 }
 
 // Queries are how many queries [LookUp] makes of an SQL store, at least.
-const Queries = 18
+const Queries = 20
 
 // Recorder passes queries on and remembers them, with their arguments.
 type Recorder struct {

@@ -124,13 +124,24 @@ func (r Reader) HasPeople(ctx context.Context) (bool, error) {
 
 // HasAdminBeside implements latchkey.Reader.
 func (r Reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
+	return r.hasAdminBeside(ctx, id, "")
+}
+
+// HasAdminWithLoginBeside implements latchkey.Reader.
+func (r Reader) HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error) {
+	return r.hasAdminBeside(ctx, id, ` AND u.is_active AND EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id)`)
+}
+
+// hasAdminBeside looks for an admin of whom something more is true.
+func (r Reader) hasAdminBeside(ctx context.Context, id, also string) (bool, error) {
 	// Written so that the few owners are gone through, and not all people, of whom there is an index as well.
-	owner, err := r.exists(ctx, `SELECT 1 FROM users WHERE is_owner AND NOT coalesce(system_generated, true) AND id <> $1`, id)
+	owner, err := r.exists(ctx, `SELECT 1 FROM users u
+		WHERE u.is_owner AND NOT coalesce(u.system_generated, true) AND u.id <> $1`+also, id)
 	if owner || err != nil {
 		return owner, err
 	}
 	return r.exists(ctx, `SELECT 1 FROM user_groups g JOIN users u ON u.id = g.user_id
-		WHERE g.group_id = $1 AND u.is_active AND NOT u.system_generated AND u.id <> $2`, latchkey.GroupAdmin, id)
+		WHERE g.group_id = $1 AND u.is_active AND NOT u.system_generated AND u.id <> $2`+also, latchkey.GroupAdmin, id)
 }
 
 // UserByCredentials implements latchkey.Reader.
