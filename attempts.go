@@ -158,8 +158,11 @@ type FailureCounter struct {
 	prefix  string
 }
 
-// NewFailureCounter returns a counter that keeps its counts in p under a name of its own.
+// NewFailureCounter returns a counter that keeps its counts in p under a name of its own; nil keeps them in memory.
 func NewFailureCounter(p PendingStore, name string) *FailureCounter {
+	if p == nil {
+		p = NewMemoryPending()
+	}
 	return &FailureCounter{tallies{pending{p}}, name + "/"}
 }
 

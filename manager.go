@@ -2,6 +2,8 @@ package latchkey
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -25,13 +27,13 @@ type Options struct {
 	Lookup permission.Lookup
 	// Logger gets what nobody is told; nil for slog.Default.
 	Logger *slog.Logger
-	// CacheEntries bounds how many users, and how many refresh tokens, are kept in memory; 100 000 if zero. A token and
-	// its user take about one KiB.
+	// CacheEntries bounds how many users, and how many refresh tokens, are kept in memory; 100 000 if zero, and none if it is
+	// negative. A token and its user take about one KiB.
 	CacheEntries int
 }
 
 // Manager is the authentication layer: everything that can be done with users, tokens and logins. Its methods may be
-// called from many goroutines.
+// called from many goroutines. Make one with [New]: the zero value is of no use.
 type Manager struct {
 	store     Store
 	pending   pending
@@ -56,11 +58,14 @@ type Manager struct {
 	unwatch  func()
 }
 
-// New returns a manager over the store. Two providers of one key, or two modules of one id, are refused with an error
-// of kind [ErrValue] (manager.md §1). The manager removes refresh tokens that have ended; Close stops that. The store
-// stays the caller's to close.
+// New returns a manager over the store. No store, and a provider or module that is nil, are refused, and so are two
+// providers of one key and two modules of one id, with an error of kind [ErrValue] (manager.md §1). The manager removes
+// refresh tokens that have ended; Close stops that. The store stays the caller's to close.
 func New(store Store, o Options) (*Manager, error) {
-	if err := checkDuplicates(o); err != nil {
+	if store == nil {
+		return nil, errors.New("latchkey: no store: open one, such as with sqlite.Open")
+	}
+	if err := checkParts(o); err != nil {
 		return nil, err
 	}
 	entries := o.CacheEntries
@@ -72,8 +77,8 @@ func New(store Store, o Options) (*Manager, error) {
 		trusted = far.Current
 	}
 	m := &Manager{
-		store: store, pending: pending{o.Pending}, underWay: newUnderWay(), turns: newTurns(), providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules),
-		lookup: o.Lookup, log: o.Logger, lost: make(chan struct{}, 1),
+		store: store, pending: pending{o.Pending}, underWay: newUnderWay(), turns: newTurns(),
+		providers: slices.Clone(o.Providers), modules: slices.Clone(o.Modules), lookup: o.Lookup, log: o.Logger, lost: make(chan struct{}, 1),
 		tokens: newCache[signingToken](entries, trusted), users: newCache[User](entries, trusted),
 		permissions: newCache[*permission.Permissions](entries, trusted),
 	}
@@ -101,17 +106,23 @@ func (m *Manager) Close() {
 }
 
 // The texts name the second of two equal entries, as the check of Home Assistant's configuration does.
-func checkDuplicates(o Options) error {
+func checkParts(o Options) error {
 	const advice = "Duplicate %s %s found. Please add unique IDs if you want to have the same %s twice"
 	keys := map[ProviderKey]bool{}
-	for _, p := range o.Providers {
+	for i, p := range o.Providers {
+		if p == nil {
+			return fmt.Errorf("latchkey: provider %d is nil: leave it out, or look at the error of the function that made it", i+1)
+		}
 		if keys[p.Key()] {
 			return refuse(ErrValue, advice, "auth provider", p.Key().Type, "auth provider")
 		}
 		keys[p.Key()] = true
 	}
 	ids := map[string]bool{}
-	for _, mod := range o.Modules {
+	for i, mod := range o.Modules {
+		if mod == nil {
+			return fmt.Errorf("latchkey: module %d is nil: leave it out, or look at the error of the function that made it", i+1)
+		}
 		if ids[mod.ID()] {
 			return refuse(ErrValue, advice, "mfa module", mod.ID(), "mfa module")
 		}

@@ -25,8 +25,11 @@ type watchers struct {
 
 // OnRevoke calls fn once when the refresh token with this id is removed in whatever way, on whichever node: revoked,
 // expired, or gone with its user or its credentials. The id need not exist. fn must not block; stop takes it back and
-// does no harm afterwards.
+// does no harm afterwards. OnRevoke panics if fn is nil, rather than whoever ends the token.
 func (m *Manager) OnRevoke(tokenID string, fn func()) (stop func()) {
+	if fn == nil {
+		panic("latchkey: OnRevoke needs a function")
+	}
 	w := &m.watchers
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,8 +52,11 @@ func (m *Manager) OnRevoke(tokenID string, fn func()) (stop func()) {
 	}
 }
 
-// OnEvent calls fn with every event, on whichever node it happened. fn must not block.
+// OnEvent calls fn with every event, on whichever node it happened. fn must not block. OnEvent panics if fn is nil.
 func (m *Manager) OnEvent(fn func(Event)) (stop func()) {
+	if fn == nil {
+		panic("latchkey: OnEvent needs a function")
+	}
 	w := &m.watchers
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -4,7 +4,8 @@ import "net/http"
 
 // RequireAuth lets requests through to next that carry a valid access token or whose path was signed, and answers all
 // others as the API does: bans, proxies and people who may sign in at home only are looked at here, too. next finds who
-// it is with [SessionFrom]. It is for handlers that an embedding program mounts beside the Server.
+// it is with [SessionFrom]. It is for handlers that an embedding program mounts beside the Server. As [http.ServeMux] does,
+// RequireAuth and the others like it panic when they are made with a nil handler or function, rather than at a request.
 func (s *Server) RequireAuth(next http.Handler) http.Handler {
 	return s.require(next, func(*http.Request) error { return nil })
 }
@@ -27,6 +28,9 @@ func (s *Server) RequireAdmin(next http.Handler) http.Handler {
 //		return "light." + r.PathValue("id")
 //	}, lights))
 func (s *Server) RequireEntity(key string, entity func(*http.Request) string, next http.Handler) http.Handler {
+	if entity == nil {
+		panic("server: RequireEntity needs a function that says which entity a request is about")
+	}
 	return s.require(next, func(r *http.Request) error {
 		allowed, err := s.manager.Permissions(r.Context(), sessionOf(r).User)
 		if err != nil {
@@ -41,6 +45,9 @@ func (s *Server) RequireEntity(key string, entity func(*http.Request) string, ne
 
 // require is the pipeline in front of a handler that is not in the table of routes.
 func (s *Server) require(next http.Handler, may func(*http.Request) error) http.Handler {
+	if next == nil {
+		panic("server: there is no handler to let requests through to")
+	}
 	judged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := may(r); err != nil {
 			s.fail(w, r, nil, err)

@@ -119,6 +119,9 @@ type Server struct {
 // New returns the HTTP API of a manager. It reads from the store how far the first set-up has come, and marks the
 // account as made when somebody made it elsewhere (onboarding.md S-3). Options that do not fit together are an error.
 func New(m *latchkey.Manager, o Options) (*Server, error) {
+	if m == nil {
+		return nil, errors.New("server: no manager: make one with latchkey.New")
+	}
 	s := &Server{
 		manager: m, local: o.Local, steps: o.Onboarding, setupCode: o.SetupCode, pages: o.Pages, webSocket: o.WebSocket,
 		signer: o.Signer, redirects: o.Redirects, cors: newCORS(o.CORSOrigins), origin: o.Origin, guard: o.Guard,

@@ -73,6 +73,9 @@ func plan(ctx context.Context, from, now latchkey.Reader, to latchkey.Store, o O
 // whose login has another name now, and what is the same already is left alone: a second Copy does nothing. It is one
 // transaction, all or nothing, and returns [ErrConflicts] together with the plan when the stores contradict each other.
 func Copy(ctx context.Context, from latchkey.Reader, to latchkey.Store, o Options) (done []Item, err error) {
+	if from == nil || to == nil {
+		return nil, errors.New("transfer: open both stores, the one to copy from and the one to copy to")
+	}
 	err = to.Update(ctx, func(tx latchkey.Tx) error {
 		var err error
 		if done, err = plan(ctx, from, tx, to, o); err != nil {

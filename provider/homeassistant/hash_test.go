@@ -10,7 +10,7 @@ import (
 
 func testProvider(t testing.TB) *Provider {
 	t.Helper()
-	p, err := New(nil, Options{Cost: 4})
+	p, err := New(struct{ Store }{}, Options{Cost: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestHashesOfFilesEndAt72Bytes(t *testing.T) {
 
 // spec: providers.md §3.3
 func TestDummyHashIsOfThePasswordFoo(t *testing.T) {
-	p, err := New(nil, Options{})
+	p, err := New(struct{ Store }{}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestNewHashesHaveTheFormOfHomeAssistant(t *testing.T) {
 }
 
 func BenchmarkUnknownUser(b *testing.B) {
-	p, err := New(nil, Options{})
+	p, err := New(struct{ Store }{}, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func BenchmarkUnknownUser(b *testing.B) {
 }
 
 func BenchmarkWrongPassword(b *testing.B) {
-	p, err := New(nil, Options{})
+	p, err := New(struct{ Store }{}, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -48,8 +48,11 @@ type Provider struct {
 	slots chan struct{} // one for each hash that may be computed at the same time
 }
 
-// New returns the provider over the store. A cost that bcrypt does not know is refused.
+// New returns the provider over the store. No store, and a cost that bcrypt does not know, are refused.
 func New(store Store, o Options) (*Provider, error) {
+	if store == nil {
+		return nil, errors.New("homeassistant: no store: give the one that the manager uses")
+	}
 	p := &Provider{
 		store: store, name: o.Name, cost: o.Cost, dummy: []byte(dummyHash),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -6,6 +6,7 @@ package pages
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -54,6 +55,9 @@ type Pages struct {
 // New makes the pages over those of package web. An error means that the program was built from a damaged tree, or that
 // Options do not fit together.
 func New(bare *web.Pages, o Options) (*Pages, error) {
+	if bare == nil || o.Manager == nil {
+		return nil, errors.New("pages: give the pages that web.New made, and the manager")
+	}
 	if o.Local != nil {
 		if _, ok := o.Manager.Provider(o.Local.Key()); !ok {
 			return nil, fmt.Errorf("pages: Local is not among the manager's providers, so its logins would be of no use")

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -23,11 +24,15 @@ type Command struct {
 // map[string]int64, any (whatever is sent), or a pointer to one of them, which is nil when the member was left out. No
 // other members are accepted. When In has a method Validate() error, its error says what else is wrong with a message.
 //
-// The guard is asked before fn is called, with the user as it is then. What fn returns is the result, which must be
-// expressible as JSON. An error that is an [*Error] is told as it is, others by the table of websocket.md W-21. Commands
-// of one client are carried out one after another, each within the deadline of its context.
+// The guard is asked before fn is called, with the user as it is then; [New] refuses a command without guard or fn. What
+// fn returns is the result, which must be expressible as JSON. An error that is an [*Error] is told as it is, others by the
+// table of websocket.md W-21. Commands of one client are carried out one after another, each within the deadline of its
+// context.
 func Define[In, Out any](name string, guard Guard, fn func(context.Context, *Call, In) (Out, error)) Command {
 	s, err := schemaOf[In](name)
+	if guard == nil || fn == nil {
+		err = fmt.Errorf("command %q: give it a guard, such as ws.Admin, and a function", name)
+	}
 	return Command{name: name, guard: guard, schema: s, err: err,
 		run: func(ctx context.Context, call *Call, in any) (any, error) { return fn(ctx, call, in.(In)) }}
 }

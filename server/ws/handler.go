@@ -64,9 +64,12 @@ type Handler struct {
 	stopped  bool
 }
 
-// New returns a handler over the manager. It refuses an HAVersion that clients could not read, a Local that the manager
+// New returns a handler over the manager. It refuses to do without one, an HAVersion that clients could not read, a Local that the manager
 // does not have, and two commands of one name.
 func New(m *latchkey.Manager, o Options) (*Handler, error) {
+	if m == nil {
+		return nil, errors.New("WebSocket: no manager: make one with latchkey.New")
+	}
 	if o.HAVersion == "" {
 		o.HAVersion = DefaultHAVersion
 	}

@@ -60,6 +60,9 @@ func Follow(ctx context.Context, dir string, own latchkey.Store, logger *slog.Lo
 	if err := l.load(); err != nil {
 		return nil, fmt.Errorf("follow %s: %w", f.dir, err)
 	}
+	if own == nil {
+		return nil, errors.New("follow: no store for the sessions that begin here: open one, such as with sqlite.Open")
+	}
 	first := l.state
 	f.stamps = l.stamps
 	f.current.Store(first)
