@@ -88,19 +88,28 @@ func (m fragile) Verify(ctx context.Context, userID string, challenge json.RawMe
 	return m.pinModule.Verify(ctx, userID, challenge, in)
 }
 
-// A node that ends in the middle of a step leaves the login to whoever answers next, after a while.
+// A node that ends in the middle of a step leaves the login to whoever answers next: at once on the same node, after a while
+// on another, which cannot know.
 func TestAStepThatWasNeverFinished(t *testing.T) {
 	store := openStore(t)
 	synctest.Test(t, func(t *testing.T) {
 		pin := fragile{newPIN("one", "1111"), new(atomic.Bool)}
-		h := newHouseOver(t, store, latchkey.Options{Modules: []latchkey.MFAModule{pin}})
+		options := latchkey.Options{Modules: []latchkey.MFAModule{pin}, Pending: latchkey.NewMemoryPending()}
+		gone, h := newHouseOver(t, store, options), newHouseOver(t, store, options)
 		pin.users[h.person(t, "anna").ID] = true
-		login := h.asked(t, "anna")
-		pin.broken.Store(true)
-		func() {
+		end := func(login latchkey.Login) {
+			pin.broken.Store(true)
 			defer func() { _ = recover() }()
-			_, _, _ = h.answer(login, flow.Input{"pin": "1111"})
-		}()
+			_, _, _ = gone.answer(login, flow.Input{"pin": "1111"})
+		}
+		login := gone.asked(t, "anna")
+		end(login)
+		began := time.Now()
+		if _, result, err := gone.answer(login, flow.Input{"pin": "1111"}); err != nil || result == nil || time.Since(began) > 0 {
+			t.Errorf("by the same node, after %v: %+v, %v", time.Since(began), result, err)
+		}
+		login = gone.asked(t, "anna")
+		end(login)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		again := latchkey.LoginInput{

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-6a977b3d/latchkey/flow"
 )
 
-// stepLease is how long a step of a dialogue may take. One that takes longer counts as left behind by a node that is gone, and
-// somebody else's answer is judged in its place.
-const stepLease = 30 * time.Second
+// stepLease is how long others wait for a step of a dialogue that a node takes. One that takes longer counts as left behind by
+// a node that is gone, and somebody else's answer is judged in its place.
+const stepLease = 5 * time.Second
 
-// takenMark stands before the state of a dialogue of which a step is being taken.
+// takenMark stands before the id of a manager, a blank, and the state of a dialogue of which it takes a step.
 const takenMark = "!"
 
 // step takes one step of the dialogue under the key: fn is given its state and returns the next one, or false when the
@@ -28,15 +28,15 @@ func (m *Manager) step(ctx context.Context, key string, fn func(state []byte) (n
 		return err
 	}
 	defer end()
-	err = m.pending.stepOnce(ctx, key, fn)
+	err = m.pending.stepOnce(ctx, m.turns.owner, key, fn)
 	if errors.Is(err, ErrNotFound) {
 		return flow.ErrUnknownFlow
 	}
 	return err
 }
 
-func (p pending) stepOnce(ctx context.Context, key string, fn func([]byte) (any, bool, error)) error {
-	state, revision, err := p.claim(ctx, key)
+func (p pending) stepOnce(ctx context.Context, owner, key string, fn func([]byte) (any, bool, error)) error {
+	state, revision, err := p.claim(ctx, owner, key)
 	if err != nil {
 		return err
 	}
@@ -55,9 +55,9 @@ func (p pending) stepOnce(ctx context.Context, key string, fn func([]byte) (any,
 	return p.Replace(ctx, key, revision, value, 0)
 }
 
-// claim waits until nobody takes a step of the dialogue, here or on another node, and returns its state, which from then on
-// is the caller's to replace.
-func (p pending) claim(ctx context.Context, key string) (state []byte, revision int64, err error) {
+// claim waits until no other node takes a step of the dialogue, and returns its state, which from then on is the owner's to
+// replace. A mark of the owner's own was left behind when the outcome of a step could not be kept.
+func (p pending) claim(ctx context.Context, owner, key string) (state []byte, revision int64, err error) {
 	const (
 		attempts    = 20 // at a claim that others are faster with
 		longestWait = 50 * time.Millisecond
@@ -68,12 +68,12 @@ func (p pending) claim(ctx context.Context, key string) (state []byte, revision 
 		if err != nil {
 			return nil, 0, err
 		}
-		state, taken := bytes.CutPrefix(value, []byte(takenMark))
+		state, by := unmarked(value)
 		if revision != seen { // the lease is that of one step, by the clock of whoever waits
 			seen, since = revision, time.Now()
 		}
-		if !taken || time.Since(since) >= stepLease {
-			err := p.Replace(ctx, key, revision, append([]byte(takenMark), state...), 0)
+		if by == "" || by == owner || time.Since(since) >= stepLease {
+			err := p.Replace(ctx, key, revision, append([]byte(takenMark+owner+" "), state...), 0)
 			if lost++; err == nil || !errors.Is(err, ErrConflict) || lost == attempts {
 				return state, revision + 1, err
 			}
@@ -86,10 +86,21 @@ func (p pending) claim(ctx context.Context, key string) (state []byte, revision 
 	}
 }
 
+// unmarked takes from a value the mark that says by whom a step is being taken, if there is one.
+func unmarked(value []byte) (state []byte, by string) {
+	marked, taken := bytes.CutPrefix(value, []byte(takenMark))
+	if !taken {
+		return value, ""
+	}
+	owner, state, _ := bytes.Cut(marked, []byte(" "))
+	return state, string(owner)
+}
+
 // turns let one goroutine at a time go on about a key, so that on one node there is nothing to be waited for by asking again.
 type turns struct {
-	mu   sync.Mutex
-	keys map[string]*queue
+	owner string // the id of whose turns these are
+	mu    sync.Mutex
+	keys  map[string]*queue
 }
 
 type queue struct {
@@ -97,7 +108,7 @@ type queue struct {
 	waiting int           // and those whose turn it is
 }
 
-func newTurns() *turns { return &turns{keys: map[string]*queue{}} }
+func newTurns() *turns { return &turns{owner: NewID(), keys: map[string]*queue{}} }
 
 // take waits for the turn of the caller, who has to end it.
 func (t *turns) take(ctx context.Context, key string) (end func(), err error) {
