@@ -55,7 +55,7 @@ func (m *Manager) pageBehind(ctx context.Context, seen []string) ([]User, error)
 // FindUsers returns up to limit users whose name or username contains text, whatever the case of either, or whose id is
 // text; an empty text finds everybody. They come in the order of their creation and begin behind the user with the id
 // after, or with the first if that is empty; it is [ErrNotFound] if that user is gone. A limit below one finds
-// nobody. It takes longer the more users there are.
+// nobody. For a text of one or two characters it takes longer the more users there are.
 func (m *Manager) FindUsers(ctx context.Context, text, after string, limit int) ([]User, error) {
 	return m.store.FindUsers(ctx, text, after, limit)
 }

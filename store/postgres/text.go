@@ -32,8 +32,20 @@ func proper(args []any) []any {
 	next := slices.Clone(args)
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
-			next[i] = strings.ReplaceAll(strings.ToValidUTF8(text, signForBytes), "\x00", signForNUL)
+			next[i] = properText(text)
 		}
+	}
+	return next
+}
+
+func properText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, signForBytes), "\x00", signForNUL)
+}
+
+func properTexts(texts []string) []string {
+	var next []string
+	for _, text := range texts {
+		next = append(next, properText(text))
 	}
 	return next
 }

@@ -14,6 +14,11 @@ func dialect() *tables.Dialect {
 			coalesce((SELECT json_agg(json_build_array(id, provider_type, provider_id, data::json) ORDER BY seq)
 				FROM credentials WHERE user_id = u.id), '[]')::text`,
 		Find: `strpos`, Cast: `::`, Told: told,
+		UserParts:       `SELECT id FROM users WHERE parts_of(normalized) @> $1 LIMIT $2`,
+		CredentialParts: `SELECT user_id FROM credentials WHERE parts_of(subject) @> $1 LIMIT $2`,
+		PartsOf:         func(parts []string) any { return parts },
+		Among:           `= ANY ($3)`,
+		List:            func(texts []string) any { return properTexts(texts) },
 	}
 }
 

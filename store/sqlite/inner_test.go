@@ -235,8 +235,10 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		t.Errorf("only %d queries were seen", len(seen.Seen))
 	}
 	seen.Seen[`DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE at < ? ORDER BY at LIMIT ?)`] = []any{1, 1}
+	// What a search finds by the index of parts is little, and may be sorted.
 	// These go through all that is left of a table by a partial index or a subquery, which is what they ask for.
-	fine := []string{"USING INDEX users_owner", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW"}
+	fine := []string{"USING INDEX users_owner", "USING INDEX passwords_odd", "SCAN (subquery", "SCAN CONSTANT ROW", "SCAN found",
+		":M1", "SCAN json_each"}
 	const anybody = `SELECT EXISTS (SELECT 1 FROM users WHERE NOT system_generated)` // ends with the first row
 	for query, args := range seen.Seen {
 		steps, err := tables.Collect(ctx, s.readers, func(row tables.Row) (step string, err error) {
@@ -249,7 +251,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		}
 		for _, step := range steps {
 			scans := strings.HasPrefix(step, "SCAN") && !slices.ContainsFunc(fine, func(f string) bool { return strings.Contains(step, f) })
-			if scans && query != anybody || strings.Contains(step, "TEMP B-TREE") {
+			if scans && query != anybody || strings.Contains(step, "TEMP B-TREE") && !strings.Contains(query, "json_each") {
 				t.Errorf("%s\n\t%s", query, fmt.Sprint(strings.Join(steps, "\n\t")))
 				break
 			}

@@ -85,4 +85,32 @@ var migrations = []migration{
 	) STRICT;
 	CREATE INDEX changes_at ON changes (at);`},
 	{statements: `ALTER TABLE users ADD COLUMN normalized TEXT NOT NULL DEFAULT ''`, fill: normalizeNames},
+	// Which three characters stand next to each other in names and logins. The triggers keep that up to date; SQLite runs
+	// them also for credentials that go with their user.
+	{statements: `CREATE VIRTUAL TABLE user_parts USING fts5 (normalized, content = 'users', content_rowid = 'seq',
+		tokenize = 'trigram case_sensitive 1', detail = 'none', columnsize = 0);
+	INSERT INTO user_parts (user_parts) VALUES ('rebuild');
+	CREATE TRIGGER users_inserted AFTER INSERT ON users BEGIN
+		INSERT INTO user_parts (rowid, normalized) VALUES (new.seq, new.normalized);
+	END;
+	CREATE TRIGGER users_renamed AFTER UPDATE OF normalized ON users WHEN old.normalized <> new.normalized BEGIN
+		INSERT INTO user_parts (user_parts, rowid, normalized) VALUES ('delete', old.seq, old.normalized);
+		INSERT INTO user_parts (rowid, normalized) VALUES (new.seq, new.normalized);
+	END;
+	CREATE TRIGGER users_deleted AFTER DELETE ON users BEGIN
+		INSERT INTO user_parts (user_parts, rowid, normalized) VALUES ('delete', old.seq, old.normalized);
+	END;
+	CREATE VIRTUAL TABLE credential_parts USING fts5 (subject, content = 'credentials', content_rowid = 'seq',
+		tokenize = 'trigram case_sensitive 1', detail = 'none', columnsize = 0);
+	INSERT INTO credential_parts (credential_parts) VALUES ('rebuild');
+	CREATE TRIGGER credentials_inserted AFTER INSERT ON credentials BEGIN
+		INSERT INTO credential_parts (rowid, subject) VALUES (new.seq, new.subject);
+	END;
+	CREATE TRIGGER credentials_renamed AFTER UPDATE OF subject ON credentials WHEN old.subject <> new.subject BEGIN
+		INSERT INTO credential_parts (credential_parts, rowid, subject) VALUES ('delete', old.seq, old.subject);
+		INSERT INTO credential_parts (rowid, subject) VALUES (new.seq, new.subject);
+	END;
+	CREATE TRIGGER credentials_deleted AFTER DELETE ON credentials BEGIN
+		INSERT INTO credential_parts (credential_parts, rowid, subject) VALUES ('delete', old.seq, old.subject);
+	END;`},
 }

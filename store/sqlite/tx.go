@@ -3,8 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -21,7 +23,22 @@ func dialect() *tables.Dialect {
 			(SELECT json_group_array(json_array(id, provider_type, provider_id, json(data)))
 				FROM (SELECT * FROM credentials WHERE user_id = u.id ORDER BY seq))`,
 		Find: `instr`, Told: told,
+		UserParts: `SELECT u.id FROM user_parts p JOIN users u ON u.seq = p.rowid WHERE user_parts MATCH $1 LIMIT $2`,
+		CredentialParts: `SELECT c.user_id FROM credential_parts p JOIN credentials c ON c.seq = p.rowid
+			WHERE credential_parts MATCH $1 LIMIT $2`,
+		PartsOf: allParts,
+		Among:   `IN (SELECT value FROM json_each($3))`,
+		List:    func(texts []string) any { list, _ := json.Marshal(texts); return string(list) }, // a list of texts always marshals
 	}
+}
+
+// allParts asks for texts that hold all of these. Each is one token of the index, in quotes.
+func allParts(parts []string) any {
+	var quoted []string
+	for _, part := range parts {
+		quoted = append(quoted, `"`+strings.ReplaceAll(part, `"`, `""`)+`"`)
+	}
+	return strings.Join(quoted, " AND ")
 }
 
 // told gives a violated constraint the words of the domain.

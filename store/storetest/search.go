@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seed-6a977b3d/latchkey"
@@ -10,6 +11,7 @@ import (
 func (f Factory) search(t *testing.T) {
 	t.Run("finds users by part of a name, of a username, or by the whole id", f.searchFinds)
 	t.Run("takes every character literally", f.searchLiterally)
+	t.Run("finds the last of a long name", f.searchLong)
 	t.Run("goes through what it finds in pages", f.searchPaged)
 	t.Run("follows what changes", f.searchChanges)
 }
@@ -77,6 +79,9 @@ func (f Factory) searchFinds(t *testing.T) {
 		"straße":        {""},
 		"οδυσσευς":      {"ΟΔΥΣΣΕΥΣ"},
 		"木 \U0001F511":  {"Zoë 木 \U0001F511"},
+		"\U0001F511":    {"Zoë 木 \U0001F511"},
+		"lovelacelace":  nil, // whose parts are not far from those of a name
+		"ace lovelace":  nil,
 		"ZOË":           {"Zoë 木 \U0001F511"},
 		"nameless":      {""},
 		"namel":         nil, // an id is no name
@@ -90,14 +95,31 @@ func (f Factory) searchFinds(t *testing.T) {
 
 func (f Factory) searchLiterally(t *testing.T) {
 	h := f.empty(t)
-	for _, name := range []string{`50% off`, `under_score`, `back\slash`, `O'Hara`, `"quoted"`, `a*b?[c]`, `'; DROP TABLE users; --`} {
+	for _, name := range []string{`50% off`, `under_score`, `back\slash`, `O'Hara`, `"quoted"`, `a*b?[c]`, `'; DROP TABLE users; --`,
+		"two\nlines", "AND OR NOT"} {
 		h.person(func(u *latchkey.User) { u.Name = latchkey.Text(name) })
 	}
 	h.finds(map[string][]string{
 		`%`: {`50% off`}, `%off`: nil, `0%`: {`50% off`}, `_`: {`under_score`}, `r_s`: {`under_score`}, `r_S`: {`under_score`},
 		`\`: {`back\slash`}, `\s`: {`back\slash`}, `\%`: nil, `'`: {`O'Hara`, `'; DROP TABLE users; --`}, `''`: nil,
 		`"`: {`"quoted"`}, `*`: {`a*b?[c]`}, `?`: {`a*b?[c]`}, `[c]`: {`a*b?[c]`}, `.`: nil, `--`: {`'; DROP TABLE users; --`},
-		"\x00": nil, "\xff": nil, `{}`: nil,
+		"\xff": nil, `{}`: nil, `'; D`: {`'; DROP TABLE users; --`}, `"quo`: {`"quoted"`}, `ed"`: {`"quoted"`}, `""quoted`: nil,
+		`a*b`: {`a*b?[c]`}, `sla*`: nil, `50% OFF`: {`50% off`},
+		"\x00": nil, "two\x00lines": nil, "o\nl": {"two\nlines"}, "two lines": nil, "and or": {"AND OR NOT"}, "l\xff\xff": nil,
+	})
+}
+
+func (f Factory) searchLong(t *testing.T) {
+	h := f.empty(t)
+	for _, name := range []string{strings.Repeat("木x", 99) + "abc", strings.Repeat("木x", 100) + "abc", strings.Repeat("Ünder ", 20_000) + "abc"} {
+		h.person(func(u *latchkey.User) { u.Name = latchkey.Text(name) })
+	}
+	h.reading(func(t *testing.T, r latchkey.Reader) {
+		for text, want := range map[string]int{"xabc": 2, "木xA": 2, "x木x": 2, "abc": 3, "r abc": 1, "under": 0, "r Ü": 1, strings.Repeat("x木", 99) + "x": 1} {
+			if got := found(r, t, text); len(got) != want {
+				t.Errorf("search for %q finds %d, want %d", text, len(got), want)
+			}
+		}
 	})
 }
 
@@ -163,5 +185,15 @@ func (f Factory) searchChanges(t *testing.T) {
 		}
 		return tx.DeleteCredentials(ctx, login.ID)
 	})
-	h.finds(map[string][]string{"größe": nil, "analyst": nil, "": {""}})
+	h = h.finds(map[string][]string{"größe": nil, "analyst": nil, "": {""}})
+	other := h.person()
+	h.login(other.ID, "Analyst")
+	h.update(func(tx latchkey.Tx) error { // what is gone is found neither where it was nor in who comes after it
+		if err := tx.DeleteUser(ctx, other.ID); err != nil {
+			return err
+		}
+		other.Name = latchkey.Text("Countess")
+		return tx.InsertUser(ctx, other)
+	})
+	h.finds(map[string][]string{"ada": nil, "analyst": nil, "countess": {"Countess"}})
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"math"
 
 	"github.com/seed-6a977b3d/latchkey"
 )
@@ -74,41 +73,6 @@ func (r Reader) behind(ctx context.Context, after string) (seq int64, err error)
 	}
 	seq, err = one(ctx, r, scanOne[int64], `SELECT seq FROM users WHERE id = $1`, after)
 	return seq, r.found(err, "user", after)
-}
-
-// searchedAtOnce is how many users are searched in one step, so that none takes long.
-const searchedAtOnce = 50_000
-
-// FindUsers implements latchkey.Reader.
-func (r Reader) FindUsers(ctx context.Context, text, after string, limit int) ([]latchkey.User, error) {
-	part := latchkey.NormalizeUsername(text)
-	if part == "" {
-		return r.Users(ctx, after, limit)
-	}
-	first, err := r.behind(ctx, after)
-	if err != nil {
-		return nil, err
-	}
-	find := r.dialect.Find
-	query := r.selectUser(`WHERE u.seq > $1 AND u.seq <= $2 AND (u.id = $3 OR ` + find + `(u.normalized, $4) > 0
-		OR EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id AND ` + find + `(c.subject, $4) > 0))
-		ORDER BY u.seq LIMIT $5`)
-	var found []latchkey.User
-	for first < math.MaxInt64 && len(found) < limit {
-		last, err := one(ctx, r, scanOne[int64], `SELECT seq FROM users WHERE seq > $1 ORDER BY seq LIMIT 1 OFFSET $2`,
-			first, searchedAtOnce)
-		if errors.Is(err, sql.ErrNoRows) {
-			last = math.MaxInt64
-		} else if err != nil {
-			return nil, r.dialect.Told(err)
-		}
-		some, err := all(ctx, r, scanUser, query, first, last, text, part, limit-len(found))
-		if err != nil {
-			return nil, err
-		}
-		found, first = append(found, some...), last
-	}
-	return found, nil
 }
 
 // Owner implements latchkey.Reader.

@@ -29,6 +29,13 @@ type Dialect struct {
 	UserLists string
 	// Find is the function of two texts that returns where the second stands in the first, counted from 1, or else 0.
 	Find string
+	// UserParts and CredentialParts ask through an index for the ids of users by the parts of their names, and of their
+	// credentials' subjects. The parameters are what PartsOf makes of the parts, and a limit.
+	UserParts, CredentialParts string
+	PartsOf                    func(parts []string) any
+	// Among is behind a text and true if that is one of a list, which is parameter $3 as List makes it.
+	Among string
+	List  func([]string) any
 	// Cast is the operator that gives a parameter a type where none is expected of it, such as in a SELECT; empty where
 	// nothing has to be said.
 	Cast string
