@@ -106,7 +106,7 @@ func TestRareAnswersWithABrowser(t *testing.T) {
 	t.Run("P-27: the choice survives a second factor", func(t *testing.T) {
 		api, b := newFakeAPI(t, ""), openTab(t, browser)
 		api.shared = true
-		b.do(chromedp.Navigate(at(api)), see("#store-token"), chromedp.Click("#store-token"),
+		b.do(chromedp.Navigate(at(api)), see("[name=username]:focus"), chromedp.Click("#store-token"),
 			signIn("with a code"), fill("code", "012345\r"), see("#landed"))
 		b.is("location.search", "?code=THECODE&state=a%2Bb%3D&storeToken=true")
 	})
