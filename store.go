@@ -67,8 +67,8 @@ type UserReader interface {
 	// HasAdminBeside reports whether anybody but the user with this id is an admin: an owner, or active and a member of
 	// [GroupAdmin], and in both cases not system-generated.
 	HasAdminBeside(ctx context.Context, id string) (bool, error)
-	// HasAdminWithLoginBeside is HasAdminBeside for those who can sign in: who are active and hold credentials.
-	HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error)
+	// HasAdminWithLogin reports whether anybody is an admin who can sign in: who is active and holds credentials.
+	HasAdminWithLogin(ctx context.Context) (bool, error)
 	// UserByCredentials returns the user that holds the credentials with this id.
 	UserByCredentials(ctx context.Context, credentialsID string) (User, error)
 	// CredentialsBySubject returns the credentials of a provider whose [Credentials.Subject] equals subject when both

@@ -257,33 +257,29 @@ func (m *Manager) notifyRemoval(ctx context.Context, tx Tx, c Credentials) error
 // stay: [ErrLastLogin].
 func (m *Manager) RemoveCredentials(ctx context.Context, c Credentials) error {
 	return m.store.Update(ctx, func(tx Tx) error {
-		if err := keepALogin(ctx, tx, c); err != nil {
+		holder, err := tx.UserByCredentials(ctx, c.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if err := m.notifyRemoval(ctx, tx, c); err != nil {
 			return err
 		}
-		err := tx.DeleteCredentials(ctx, c.ID)
-		if errors.Is(err, ErrNotFound) {
+		if err := tx.DeleteCredentials(ctx, c.ID); errors.Is(err, ErrNotFound) {
 			return nil
+		} else if err != nil {
+			return err
 		}
-		return err
+		return keepALogin(ctx, tx, holder)
 	})
 }
 
-// keepALogin refuses to remove credentials without which nobody could sign in any more who can manage the house.
-func keepALogin(ctx context.Context, r Reader, c Credentials) error {
-	u, err := r.UserByCredentials(ctx, c.ID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case u.SystemGenerated || !u.IsActive || !u.IsAdmin() || len(u.Credentials) > 1:
+// keepALogin refuses what has taken credentials from their holder, if nobody can sign in any more who can manage the house.
+func keepALogin(ctx context.Context, r Reader, holder User) error {
+	if holder.SystemGenerated || !holder.IsActive || !holder.IsAdmin() {
 		return nil
 	}
-	others, err := r.HasAdminWithLoginBeside(ctx, u.ID)
-	if err == nil && !others {
+	somebody, err := r.HasAdminWithLogin(ctx)
+	if err == nil && !somebody {
 		err = ErrLastLogin
 	}
 	return err

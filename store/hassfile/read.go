@@ -112,8 +112,8 @@ func (r reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
 	return r.hasAdminBeside(ctx, id, func(latchkey.User) bool { return true })
 }
 
-func (r reader) HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error) {
-	return r.hasAdminBeside(ctx, id, func(u latchkey.User) bool { return u.IsActive && len(u.Credentials) > 0 })
+func (r reader) HasAdminWithLogin(ctx context.Context) (bool, error) {
+	return r.hasAdminBeside(ctx, "", func(u latchkey.User) bool { return u.IsActive && len(u.Credentials) > 0 })
 }
 
 // hasAdminBeside looks for an admin of whom something more is true.

@@ -19,7 +19,7 @@ func LookUp(ctx context.Context, r latchkey.Reader) {
 	_, _ = r.Owner(ctx)
 	_, _ = r.HasPeople(ctx)
 	_, _ = r.HasAdminBeside(ctx, "x")
-	_, _ = r.HasAdminWithLoginBeside(ctx, "x")
+	_, _ = r.HasAdminWithLogin(ctx)
 	_, _ = r.UserByCredentials(ctx, "x")
 	_, _ = r.CredentialsBySubject(ctx, latchkey.ProviderKey{Type: "x"}, "x")
 	_, _ = r.Group(ctx, "x")

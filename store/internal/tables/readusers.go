@@ -91,9 +91,9 @@ func (r Reader) HasAdminBeside(ctx context.Context, id string) (bool, error) {
 	return r.hasAdminBeside(ctx, id, "")
 }
 
-// HasAdminWithLoginBeside implements latchkey.Reader.
-func (r Reader) HasAdminWithLoginBeside(ctx context.Context, id string) (bool, error) {
-	return r.hasAdminBeside(ctx, id, ` AND u.is_active AND EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id)`)
+// HasAdminWithLogin implements latchkey.Reader.
+func (r Reader) HasAdminWithLogin(ctx context.Context) (bool, error) {
+	return r.hasAdminBeside(ctx, "", ` AND u.is_active AND EXISTS (SELECT 1 FROM credentials c WHERE c.user_id = u.id)`)
 }
 
 // hasAdminBeside looks for an admin of whom something more is true.
