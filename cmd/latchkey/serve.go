@@ -63,7 +63,7 @@ func (c *serveCommand) Run(p *program) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed already, unless what follows fails
-	running, err := config.Open(p.ctx, settings, logger)
+	running, err := openToServe(p.ctx, settings, logger)
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,15 @@ func (c *serveCommand) Run(p *program) (err error) {
 	}
 	logger.Info("serving", "address", listener.Addr().String(), "store", settings.Store.String())
 	return w.serve(p.ctx, listener)
+}
+
+// openToServe opens the house, and tells when that takes long: nobody is served meanwhile.
+func openToServe(ctx context.Context, settings config.Config, logger *slog.Logger) (*config.Running, error) {
+	defer time.AfterFunc(time.Second, func() {
+		logger.Info("the store is still being opened: what an earlier version has written may have to be brought up to date",
+			"store", settings.Store.String())
+	}).Stop()
+	return config.Open(ctx, settings, logger)
 }
 
 // listen opens the address.
