@@ -51,7 +51,7 @@ func parseHass(text string) (StoreAddress, error) {
 // openHass opens a .storage folder of Home Assistant.
 func openHass(ctx context.Context, c Config) (latchkey.Store, error) {
 	if !c.MustExist && !c.ReadOnly {
-		if err := begin(c); err != nil {
+		if err := beginFolder(c); err != nil {
 			return nil, err
 		}
 	}
@@ -92,8 +92,8 @@ func (c Config) warnOfFactors(store interface{ CountSetUp(moduleID string) int }
 	}
 }
 
-// begin makes the folder of a new house where that is meant, and else refuses one that is not there.
-func begin(c Config) error {
+// beginFolder makes the folder of a new house where that is meant, and else refuses one that is not there.
+func beginFolder(c Config) error {
 	makes := c.MakeFolder && !c.Store.Follow
 	_, err := os.Stat(c.Store.Path)
 	if makes && errors.Is(err, fs.ErrNotExist) {

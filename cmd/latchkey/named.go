@@ -96,7 +96,7 @@ func groupNamed(ctx context.Context, m *latchkey.Manager, name string) (latchkey
 	}
 	switch len(found) {
 	case 0:
-		return latchkey.Group{}, fmt.Errorf("group %q %w: there are %s", name, latchkey.ErrNotFound, list(groups))
+		return latchkey.Group{}, fmt.Errorf("group %q %w: there are %s", name, latchkey.ErrNotFound, groupsThere(groups))
 	case 1:
 		return found[0], nil
 	}
@@ -143,8 +143,8 @@ func callGroups(ctx context.Context, m *latchkey.Manager) (call func(ids []strin
 	}, nil
 }
 
-// list says which groups there are, with their names and ids; of many only the first.
-func list(groups []latchkey.Group) string {
+// groupsThere says which groups there are, with their names and ids; of many only the first.
+func groupsThere(groups []latchkey.Group) string {
 	const most = 20
 	var all []string
 	for _, g := range groups[:min(most, len(groups))] {
