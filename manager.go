@@ -105,7 +105,8 @@ func (m *Manager) Close() {
 	m.done.Wait()
 }
 
-// The texts name the second of two equal entries, as the check of Home Assistant's configuration does.
+// checkParts refuses what a manager cannot be made of. The texts name the second of two equal entries, as the check of Home
+// Assistant's configuration does.
 func checkParts(o Options) error {
 	const advice = "Duplicate %s %s found. Please add unique IDs if you want to have the same %s twice"
 	keys := map[ProviderKey]bool{}
